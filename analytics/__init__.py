@@ -1,0 +1,1 @@
+"""Pure frame-to-frame stages from calls and signals to margins."""

@@ -1,0 +1,1 @@
+"""The business around the margin; it comes with the fourth issue."""

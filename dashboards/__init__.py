@@ -1,0 +1,1 @@
+"""Dashboards as code; they come with the third issue."""

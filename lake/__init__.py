@@ -1,0 +1,1 @@
+"""The DuckLake: connect, schema and migrations, transactional writes, maintenance."""

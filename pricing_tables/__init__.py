@@ -1,0 +1,1 @@
+"""What usage costs: catalogs, model resolution, the pricing expressions."""

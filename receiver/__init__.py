@@ -1,0 +1,1 @@
+"""OTLP in: servers, admission, journal, decode, dialects."""
