@@ -1,0 +1,63 @@
+# Two commands: `make demo` and `make test`. Both set up .venv by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo test lint types rooms check torture bench lock catalog clean
+
+help:
+	@echo "make install   set up .venv with the marginlake command"
+	@echo "make demo      run the whole loop on realistic traffic, print margins"
+	@echo "make test      linters, types, import rules and the test suite"
+	@echo "make torture   the longer kits: kill -9 under load, fault injection, fuzz"
+	@echo "make bench     measure this machine: ingest, ack latency, limits"
+	@echo "make lock      re-pin requirements.txt and requirements-dev.txt"
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "marginlake needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/pyvenv.cfg requirements.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+install: $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	$(BIN)/marginlake demo
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+rooms: $(VENV)/.installed-dev
+	$(BIN)/lint-imports
+
+check: lint types rooms
+
+test: check
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+torture: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow --timeout 900
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.bench_ingest
+
+lock: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/python scripts/lock.py
+
+catalog: $(VENV)/.installed-dev
+	$(BIN)/python scripts/build_catalog.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,1 +1,0 @@
-"""The business around the margin; it comes with the fourth issue."""

@@ -1,1 +1,0 @@
-"""Dashboards as code; they come with the third issue."""

@@ -1,0 +1,156 @@
+"""Settings: defaults, then a TOML file, then `MARGINLAKE_*` environment variables (`MARGINLAKE_COMMIT__INTERVAL_SECONDS`).
+
+The file is the one named on the command line, else `$MARGINLAKE_CONFIG`, else `marginlake.toml` in the data directory,
+else `marginlake.toml` in the working directory. An unknown key or a wrong value is a `ConfigError` of one line.
+"""
+
+import os
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+FILE_NAME = "marginlake.toml"
+MIB = 1 << 20
+
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message is one line that names the file and the key."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ReceiverConfig(_Section):
+    """Where OTLP and REST come in, and how much may wait in memory or in the journal before senders are told to retry."""
+
+    grpc: str = "127.0.0.1:4317"
+    http: str = "127.0.0.1:4318"
+    max_request_mib: Positive = 64
+    max_in_flight_mib: Positive = 256
+    max_backlog_mib: Positive = 4096
+    retry_after_seconds: Positive = 2
+    grpc_workers: Positive = 16
+
+
+class JournalConfig(_Section):
+    """Segment size, and how long closed segments stay in the archive (0: they are dropped once their rows are synced)."""
+
+    segment_mib: Positive = 64
+    archive_days: Annotated[int, Field(ge=0)] = 30
+
+
+class CommitConfig(_Section):
+    """How often rows become visible, and how much one transaction takes at most."""
+
+    interval_seconds: Seconds = 1.0
+    max_batch_mib: Positive = 32
+
+
+class IdentityConfig(_Section):
+    """Attribute names that carry customer, product and cost scope; the first that is present wins, span before resource."""
+
+    customer: tuple[str, ...] = (
+        "external_customer_id", "customer.id", "enduser.id", "user.id", "langfuse.user.id",
+    )  # fmt: skip
+    product: tuple[str, ...] = ("external_agent_id", "external_product_id", "product.id")
+    scope: tuple[str, ...] = ("paid_scope_id", "marginlake.cost_scope")
+
+
+class PricingConfig(_Section):
+    """Which catalog prices calls (default: the newest one shipped or imported) and when a sender's own figure is used."""
+
+    catalog: str | None = None
+    trust_reported: Literal["never", "fallback", "prefer"] = "fallback"
+
+
+class MaintenanceConfig(_Section):
+    """Upkeep of the lake: small files merged, old snapshots expired, files deleted once no reader can need them."""
+
+    interval_minutes: Annotated[float, Field(gt=0)] = 10.0
+    keep_snapshots_days: Annotated[float, Field(ge=0)] = 7.0
+    file_grace_minutes: Annotated[float, Field(ge=1)] = 60.0
+
+
+class LakeConfig(_Section):
+    """What DuckDB may use of this machine (null: DuckDB's own defaults)."""
+
+    memory_limit: str | None = None
+    threads: Positive | None = None
+
+
+class Config(BaseSettings):
+    """All settings. `revenue` holds the `[[revenue]]` tables as written; `analytics.revenue` reads and checks them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MARGINLAKE_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    capture_content: bool = False
+    receiver: ReceiverConfig = ReceiverConfig()
+    journal: JournalConfig = JournalConfig()
+    commit: CommitConfig = CommitConfig()
+    identity: IdentityConfig = IdentityConfig()
+    pricing: PricingConfig = PricingConfig()
+    maintenance: MaintenanceConfig = MaintenanceConfig()
+    lake: LakeConfig = LakeConfig()
+    revenue: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose content comes in as init arguments."""
+        return (env_settings, init_settings)
+
+
+def find_file(explicit: Path | None, data_dir: Path) -> Path | None:
+    """The configuration file to use, or None. Raises ConfigError when a file that was named does not exist."""
+    named = explicit or (Path(env) if (env := os.environ.get("MARGINLAKE_CONFIG")) else None)
+    if named is not None:
+        if not named.is_file():
+            raise ConfigError(f"{named}: no such configuration file")
+        return named
+    for candidate in (data_dir / FILE_NAME, Path(FILE_NAME)):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def load(explicit: Path | None, data_dir: Path) -> Config:
+    """Read the settings for a data directory. Raises ConfigError with one line naming file, key and reason."""
+    path = find_file(explicit, data_dir)
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: {error}") from None
+    try:
+        return Config(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"{path or 'environment'}: {key}: {reason}") from None
+
+
+def parse_time(text: str) -> datetime:
+    """An instant from `2026-11-23` or an RFC 3339 time; without a zone it is UTC. Raises ConfigError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is not a time; write 2026-11-23 or 2026-11-23T10:00:00Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
