@@ -122,6 +122,7 @@ class _Batch:
                 plan |= _SCRUB
             if key in self._wanted.span_keys:
                 plan |= _WIDE
+                self._wide[key] = []
         self._plans[key] = plan
         return plan
 
@@ -147,24 +148,30 @@ class _Batch:
                 if plan == _SKIP:
                     continue
                 value = pair.value
-                # Most values are non-empty strings: reading one is cheaper than asking which kind it is.
+                # Most values are non-empty strings, then numbers that are not zero: reading one of these is cheaper
+                # than asking first which kind it is.
                 text: str | None = value.string_value
-                if plan & _STORE:
-                    stored[key] = text or json_value(value, capture_content=capture_content)
-                    if plan & _SCRUB and text:
-                        stored[key] = scrub_url(text)
+                if text:
+                    if plan & _STORE:
+                        stored[key] = scrub_url(text) if plan & _SCRUB else text
+                elif number := value.int_value:
+                    if plan & _STORE:
+                        stored[key] = number
+                    if plan & _WIDE:
+                        text = str(number)
+                else:
+                    if plan & _STORE:
+                        stored[key] = json_value(value, capture_content=capture_content)
+                    if plan & _WIDE:
+                        text = text_value(value)
                 if plan & _WIDE:
-                    text = text or text_value(value)
-                    cells = wide.get(key)
-                    if cells is None:
-                        cells = wide[key] = []
+                    cells = wide[key]
                     gap = row - len(cells)
-                    if gap < 0:  # the key again in the same span: the last value counts
-                        cells[row] = text
-                    else:
-                        if gap:
-                            cells.extend([None] * gap)
-                        cells.append(text)
+                    if gap > 0:
+                        cells.extend([None] * gap)
+                    elif gap < 0:  # the key again in the same span: the last value counts
+                        cells.pop()
+                    cells.append(text)
             start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
             duration_ns = end_ns - start_ns
             if start_ns < EARLIEST_START_NS or not 0 <= duration_ns <= LONGEST_NS:
