@@ -50,7 +50,8 @@ _CONTENT: Final = re.compile(
       | llm\.(?:input_messages?|output_messages?|prompts?|completions?|choices|messages|content|function_call
                |invocation_parameters|prompt_template|tools|request\.messages|response\.messages)(?:\..*)?
       | llm\.[a-z0-9_\-]+\.(?:messages|input|content|choices|prompt|output|text|data|tools|system|instructions)
-      | (?:input|output)\.value | (?:input|output|prompt|completion|messages?|response|query|content|question|answer|tool\.result)
+      | (?:input|output)\.value | input | output | prompt | completion | messages? | response | query | content
+      | question | answer
       | (?:embedding|image)\.(?:embeddings|invocation_parameters|text|vector)(?:\..*)?
       | (?:retrieval|reranker)\.(?:documents|input_documents|output_documents|query)(?:\..*)?
       | (?:document|message|message_content)\.(?:content|contents|text|tool_calls)(?:\..*)?

@@ -1,0 +1,1 @@
+"""Signals: the billable events, whichever way they arrive (spans, span events, REST)."""
