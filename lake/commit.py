@@ -1,0 +1,183 @@
+"""A transaction on the lake: typed appends, replacements and look-ups that become visible together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import duckdb
+import polars as pl
+
+from lake import directory
+from lake.definitions import Table
+from lake.errors import LakeError
+from lake.frames import changed_rows, conform
+from lake.schema import TABLES
+from lake.tables.bookkeeping import INGEST_PROGRESS, KEY_DIRECTORY
+
+
+def table_named(name: str) -> Table:
+    """The declared table of that name; raises `LakeError` for any other name."""
+    try:
+        return TABLES[name]
+    except KeyError:
+        raise LakeError(f"the lake has no table {name}") from None
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
+    """Run one query in which each of `frames` is a table of its name; decimals, times and 64-bit ids stay exact."""
+    for name, frame in frames.items():
+        connection.register(name, frame.to_arrow())
+    try:
+        return connection.execute(sql).pl()
+    finally:
+        for name in frames:
+            connection.unregister(name)
+
+
+class Transaction:
+    """Reads and writes of one transaction; made by `Lake.transaction`, which commits or rolls back.
+
+    Reads see the lake as it was when the transaction began, and the transaction's own writes.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection):
+        self._connection = connection
+        self._entries: list[pl.DataFrame] = []
+
+    def read(self, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
+        """Rows of a query; `frames` are readable as tables of their names."""
+        return fetch(self._connection, sql, **frames)
+
+    def append(self, table: str, frame: pl.DataFrame) -> int:
+        """Add rows; returns how many.
+
+        The frame must have the table's types (`TABLES[table].polars_schema`); columns that may be NULL can be left out.
+        Raises `SchemaMismatchError`. Keys are not checked for duplicates: see `replace` and `split_duplicates`.
+        """
+        target = table_named(table)
+        rows = conform(frame, target)
+        if rows.height == 0:
+            return 0
+        if target.lookups:
+            self._entries.append(directory.entries(self._connection, target, rows))
+        self._insert(target, rows)
+        return rows.height
+
+    def replace(self, table: str, keys: pl.DataFrame, rows: pl.DataFrame) -> tuple[int, int]:
+        """Make `rows` the only rows whose key columns match `keys`; returns (rows deleted, rows added).
+
+        The columns of `keys` name the key. Rows that are there already, equal but for bookkeeping columns, stay
+        untouched, so redoing the same work writes nothing. NULL keys match nothing. `rows` must not repeat the
+        table's own key (`TABLES[table].key`).
+        """
+        target = table_named(table)
+        old = self.semi(table, target.column_names, keys, keys.columns)
+        gone, come = changed_rows(old, conform(rows, target), target)
+        if gone.height:
+            self._delete(target, gone.select(target.key), _times_of(gone, target))
+        return gone.height, self.append(table, come)
+
+    def delete(self, table: str, keys: pl.DataFrame) -> None:
+        """Delete the rows whose columns equal a row of `keys` (columns named as the table's)."""
+        target = table_named(table)
+        ranges = self._ranges(target, keys, keys.columns)
+        if keys.height and ranges != []:
+            self._delete(target, keys, ranges)
+
+    def semi(
+        self,
+        table: str,
+        columns: Sequence[str],
+        keys: pl.DataFrame,
+        on: str | Sequence[str],
+        where_sql: str | None = None,
+    ) -> pl.DataFrame:
+        """Rows of `table` (its `columns`) whose `on` columns equal a row of `keys` (columns of the same names).
+
+        Reads only the files of the time in which such rows can lie when one of `on` is a look-up column of the table
+        (`Table.lookups`), the whole table otherwise. `where_sql` is a further condition on the table's columns.
+        """
+        target = table_named(table)
+        names = [on] if isinstance(on, str) else list(on)
+        schema = target.polars_schema
+        empty = pl.DataFrame(schema={name: schema[name] for name in columns})
+        if keys.height == 0:
+            return empty
+        ranges = self._ranges(target, keys, names)
+        if ranges == []:
+            return empty
+        selected = ", ".join(f'"{name}"' for name in columns)
+        using = ", ".join(f'"{name}"' for name in names)
+        condition = f" AND ({where_sql})" if where_sql else ""
+        return self.read(
+            f"SELECT {selected} FROM (SELECT * FROM {target.name} WHERE true{_within(target, ranges)}{condition}) "
+            f"SEMI JOIN wanted_keys USING ({using})",
+            wanted_keys=keys.select(names).unique(),
+        )
+
+    def progress(self, source: str) -> int | None:
+        """Position up to which `source` is taken in, as this transaction sees it; None when it never was."""
+        found = self.semi("ingest_progress", ["position"], _source(source), "source")
+        return None if found.height == 0 else int(found.item())
+
+    def set_progress(self, source: str, position: int) -> None:
+        """Record that `source` is taken in up to `position`, together with this transaction's rows."""
+        row = _source(source).with_columns(
+            pl.lit(position, dtype=pl.Int64).alias("position"),
+            pl.lit(datetime.now(UTC)).cast(INGEST_PROGRESS.polars_schema["updated_at"]).alias("updated_at"),
+        )
+        self.replace("ingest_progress", _source(source), row)
+
+    def finish(self) -> None:
+        """Write what is kept back until the end; called once, before COMMIT."""
+        filed = directory.merged(self._entries)
+        self._entries = []
+        if filed.height:
+            self._insert(KEY_DIRECTORY, conform(filed, KEY_DIRECTORY))
+
+    def _delete(self, table: Table, keys: pl.DataFrame, ranges: list[directory.TimeRange] | None) -> None:
+        matches = " AND ".join(f'{table.name}."{column}" = doomed."{column}"' for column in keys.columns)
+        self._connection.register("doomed", keys.unique().to_arrow())
+        try:
+            self._connection.execute(f"DELETE FROM {table.name} USING doomed WHERE {matches}{_within(table, ranges)}")
+        finally:
+            self._connection.unregister("doomed")
+
+    def _insert(self, table: Table, rows: pl.DataFrame) -> None:
+        self._connection.register("incoming", rows.to_arrow())
+        try:
+            self._connection.execute(f"INSERT INTO {table.name} SELECT * FROM incoming")
+        finally:
+            self._connection.unregister("incoming")
+
+    def _ranges(self, table: Table, keys: pl.DataFrame, on: Sequence[str]) -> list[directory.TimeRange] | None:
+        """Where in time matching rows can lie: nowhere ([]), in these ranges, or anywhere (None)."""
+        lookup = next((lookup for name in on if (lookup := table.lookup(name))), None)
+        if lookup is None or table.time_column is None:
+            return None
+        return directory.time_ranges(directory.filed(self._connection, lookup, keys, self._entries))
+
+
+def _within(table: Table, ranges: list[directory.TimeRange] | None) -> str:
+    """SQL condition that keeps a table's rows to time ranges."""
+    if ranges is None:
+        return ""
+    parts = " OR ".join(
+        f"{table.time_column} BETWEEN '{first.isoformat()}'::TIMESTAMPTZ AND '{last.isoformat()}'::TIMESTAMPTZ"
+        for first, last in ranges
+    )
+    return f" AND ({parts})"
+
+
+def _times_of(rows: pl.DataFrame, table: Table) -> list[directory.TimeRange] | None:
+    """The range of time of these very rows; None when one of them has none."""
+    if table.time_column is None or rows.get_column(table.time_column).null_count():
+        return None
+    return directory.time_ranges(
+        rows.select(pl.col(table.time_column).alias("first_time"), pl.col(table.time_column).alias("last_time"))
+    )
+
+
+def _source(source: str) -> pl.DataFrame:
+    return pl.DataFrame({"source": [source]})

@@ -1,0 +1,35 @@
+"""Every table and view of the lake: the SQL contract, in one place."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from lake.definitions import Table, View
+from lake.tables.bookkeeping import INGEST_PROGRESS, KEY_DIRECTORY, REJECTED, SCHEMA_MIGRATIONS
+from lake.tables.prices import CATALOGS, RATES
+from lake.tables.results import COST_LINKS, EVENT_MARGINS, EVENT_VALUES
+from lake.tables.usage import COSTS, SIGNALS, SPANS
+from lake.views import ALL_VIEWS
+
+TABLES: Mapping[str, Table] = MappingProxyType(
+    {
+        table.name: table
+        for table in (
+            SPANS,
+            COSTS,
+            SIGNALS,
+            COST_LINKS,
+            EVENT_MARGINS,
+            EVENT_VALUES,
+            RATES,
+            CATALOGS,
+            REJECTED,
+            INGEST_PROGRESS,
+            KEY_DIRECTORY,
+            SCHEMA_MIGRATIONS,
+        )
+    }
+)
+"""The tables by name."""
+
+VIEWS: Mapping[str, View] = MappingProxyType({view.name: view for view in ALL_VIEWS})
+"""The views by name, each after those it builds on."""

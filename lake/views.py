@@ -1,0 +1,194 @@
+"""The everyday questions, as views. Each is one SELECT; later ones build on earlier ones."""
+
+from lake.definitions import View
+
+BILLABLE_COSTS = View(
+    "billable_costs",
+    "Every cost that counts once: costs without the rows that repeat what others report.",
+    "SELECT * FROM costs WHERE status <> 'aggregate'",
+)
+
+UNCLAIMED_COSTS = View(
+    "unclaimed_costs",
+    "Costs that no signal bears. Linked plus unclaimed is everything, exactly.",
+    "SELECT * FROM billable_costs ANTI JOIN cost_links USING (cost_id)",
+)
+
+COST_BY_MODEL_DAILY = View(
+    "cost_by_model_daily",
+    "Calls, tokens and cost per day, provider and model.",
+    """
+SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+       provider,
+       coalesce(model, response_model, request_model) AS model,
+       count(*) AS calls,
+       count(*) FILTER (WHERE status = 'unpriced') AS unpriced_calls,
+       sum(input_tokens)::BIGINT AS input_tokens,
+       sum(cache_read_tokens)::BIGINT AS cache_read_tokens,
+       sum(output_tokens)::BIGINT AS output_tokens,
+       sum(reasoning_tokens)::BIGINT AS reasoning_tokens,
+       sum(cost_usd) AS cost_usd
+FROM billable_costs
+GROUP BY ALL
+""",
+)
+
+UNPRICED_MODELS = View(
+    "unpriced_models",
+    "Models whose calls have no known price, most calls first: what to add to the price book.",
+    """
+SELECT provider,
+       coalesce(response_model, request_model) AS model,
+       rate_note,
+       count(*) AS calls,
+       sum(input_tokens)::BIGINT AS input_tokens,
+       sum(output_tokens)::BIGINT AS output_tokens,
+       min(occurred_at) AS first_seen,
+       max(occurred_at) AS last_seen
+FROM costs
+WHERE status = 'unpriced'
+GROUP BY ALL
+ORDER BY calls DESC, provider, model
+""",
+)
+
+COVERAGE = View(
+    "coverage",
+    "Per day: how many billable calls have a known cost, and which share that is.",
+    """
+SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+       count(*) AS calls,
+       count(cost_usd) AS priced_calls,
+       count(*) FILTER (WHERE status = 'unpriced') AS unpriced_calls,
+       count(*) FILTER (WHERE usage_source = 'missing') AS calls_without_usage,
+       (100 * count(cost_usd) / count(*))::DECIMAL(18,6) AS priced_pct
+FROM billable_costs
+GROUP BY ALL
+""",
+)
+
+MARGIN_BY_EVENT = View(
+    "margin_by_event",
+    "Per product and event: how often, what it earns, costs and leaves on average.",
+    """
+SELECT product_id,
+       event_name,
+       count(*) AS signals,
+       sum(revenue_usd) AS revenue_usd,
+       sum(cost_usd) AS cost_usd,
+       CASE WHEN bool_and(margin_usd IS NOT NULL) THEN sum(margin_usd) END AS margin_usd,
+       CASE WHEN bool_and(margin_usd IS NOT NULL) AND sum(revenue_usd) <> 0
+            THEN (100 * sum(margin_usd) / sum(revenue_usd))::DECIMAL(38,6) END AS margin_pct,
+       sum(value_usd) AS value_usd,
+       sum(model_calls)::BIGINT AS model_calls,
+       sum(unpriced_calls)::BIGINT AS unpriced_calls,
+       count(*) FILTER (WHERE revenue_usd IS NULL) AS signals_without_revenue,
+       count(*) FILTER (WHERE margin_usd IS NULL) AS signals_without_margin
+FROM event_margins
+GROUP BY ALL
+""",
+)
+
+MARGIN_DAILY = View(
+    "margin_daily",
+    "Per day, customer, product and event: revenue, linked and unclaimed cost, margin. Every cost is counted once: "
+    "linked ones on the day of their event, unclaimed ones (event_name NULL) on their own day.",
+    """
+WITH earned AS (
+    SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, customer_id, product_id, event_name,
+           count(*) AS signals, sum(revenue_usd) AS revenue_usd,
+           count(*) FILTER (WHERE revenue_usd IS NULL) AS signals_without_revenue,
+           count(*) FILTER (WHERE cost_status = 'untraced') AS untraced_signals, sum(value_usd) AS value_usd
+    FROM event_margins
+    GROUP BY ALL
+), borne AS (
+    SELECT (m.occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+           coalesce(c.customer_id, m.customer_id) AS customer_id,
+           coalesce(c.product_id, m.product_id) AS product_id,
+           m.event_name, sum(l.cost_usd) AS linked_cost_usd,
+           count(DISTINCT l.cost_id) FILTER (WHERE l.cost_usd IS NULL) AS unpriced_calls
+    FROM cost_links AS l
+    JOIN costs AS c ON c.cost_id = l.cost_id
+    JOIN event_margins AS m ON m.signal_id = l.signal_id
+    GROUP BY ALL
+), unclaimed AS (
+    SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, customer_id, product_id, NULL::VARCHAR AS event_name,
+           sum(cost_usd) AS unclaimed_cost_usd, count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_calls
+    FROM unclaimed_costs
+    GROUP BY ALL
+), everything AS (
+    SELECT day, customer_id, product_id, event_name, signals, signals_without_revenue, untraced_signals,
+           revenue_usd, value_usd, NULL AS linked_cost_usd, NULL AS unclaimed_cost_usd, 0 AS unpriced_calls
+    FROM earned
+    UNION ALL
+    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, linked_cost_usd, NULL, unpriced_calls
+    FROM borne
+    UNION ALL
+    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, NULL, unclaimed_cost_usd, unpriced_calls
+    FROM unclaimed
+)
+SELECT day, customer_id, product_id, event_name,
+       sum(signals)::BIGINT AS signals,
+       sum(revenue_usd)::DECIMAL(38,12) AS revenue_usd,
+       coalesce(sum(linked_cost_usd), 0)::DECIMAL(38,12) AS linked_cost_usd,
+       coalesce(sum(unclaimed_cost_usd), 0)::DECIMAL(38,12) AS unclaimed_cost_usd,
+       CASE WHEN sum(unpriced_calls) = 0 AND sum(signals_without_revenue) = 0 AND sum(untraced_signals) = 0
+            THEN (coalesce(sum(revenue_usd), 0) - coalesce(sum(linked_cost_usd), 0)
+                  - coalesce(sum(unclaimed_cost_usd), 0))::DECIMAL(38,12) END AS margin_usd,
+       sum(value_usd)::DECIMAL(38,12) AS value_usd,
+       sum(unpriced_calls)::BIGINT AS unpriced_calls,
+       sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
+       sum(untraced_signals)::BIGINT AS untraced_signals
+FROM everything
+GROUP BY ALL
+""",
+)
+
+
+def _margin_totals(name: str, comment: str, grouping: str) -> View:
+    """Totals of margin_daily by `grouping`; the margin is NULL as soon as a part of it is unknown."""
+    return View(
+        name,
+        f"{comment} Costs counted once each, unclaimed ones included. margin_usd is NULL while a price, a revenue or "
+        "an event's cost is unknown; margin_known_usd is what the known figures leave.",
+        f"""
+SELECT {grouping},
+       sum(signals)::BIGINT AS signals,
+       sum(revenue_usd) AS revenue_usd,
+       sum(linked_cost_usd) AS linked_cost_usd,
+       sum(unclaimed_cost_usd) AS unclaimed_cost_usd,
+       sum(linked_cost_usd) + sum(unclaimed_cost_usd) AS cost_usd,
+       CASE WHEN bool_and(margin_usd IS NOT NULL) THEN sum(margin_usd) END AS margin_usd,
+       coalesce(sum(revenue_usd), 0) - sum(linked_cost_usd) - sum(unclaimed_cost_usd) AS margin_known_usd,
+       CASE WHEN bool_and(margin_usd IS NOT NULL) AND sum(revenue_usd) <> 0
+            THEN (100 * sum(margin_usd) / sum(revenue_usd))::DECIMAL(38,6) END AS margin_pct,
+       sum(value_usd) AS value_usd,
+       sum(unpriced_calls)::BIGINT AS unpriced_calls,
+       sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
+       sum(untraced_signals)::BIGINT AS untraced_signals
+FROM margin_daily
+GROUP BY ALL
+""",
+    )
+
+
+MARGIN_BY_CUSTOMER = _margin_totals("margin_by_customer", "Per customer: revenue, cost, margin.", "customer_id")
+MARGIN_BY_PRODUCT = _margin_totals("margin_by_product", "Per product: revenue, cost, margin.", "product_id")
+MARGIN_MONTHLY = _margin_totals(
+    "margin_monthly",
+    "Per month, customer and product: revenue, cost, margin.",
+    "date_trunc('month', day)::DATE AS month, customer_id, product_id",
+)
+
+ALL_VIEWS = (
+    BILLABLE_COSTS,
+    UNCLAIMED_COSTS,
+    COST_BY_MODEL_DAILY,
+    UNPRICED_MODELS,
+    COVERAGE,
+    MARGIN_BY_EVENT,
+    MARGIN_DAILY,
+    MARGIN_BY_CUSTOMER,
+    MARGIN_BY_PRODUCT,
+    MARGIN_MONTHLY,
+)
