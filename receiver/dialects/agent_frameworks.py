@@ -1,0 +1,57 @@
+"""Agent frameworks that write the conventions themselves: Pydantic AI, Strands, Google ADK and Microsoft's two."""
+
+from typing import Final
+
+import polars as pl
+
+from receiver.dialects.dialect import Reading, note_when, present, scope_is, scope_starts
+from receiver.dialects.gen_ai import INCLUSIVE, gen_ai_variant
+from receiver.wide import attr_int, first
+
+_AGGREGATED: Final = "gen_ai.aggregated_usage."
+AGGREGATED: Final = {
+    "input": _AGGREGATED + "input_tokens",
+    "output": _AGGREGATED + "output_tokens",
+    "cache_read": _AGGREGATED + "cache_read.input_tokens",
+    "cache_write": _AGGREGATED + "cache_creation.input_tokens",
+    "reasoning": _AGGREGATED + "details.reasoning_tokens",
+}
+
+
+def _run(df: pl.DataFrame, base: Reading) -> Reading:
+    summed = {name: pl.coalesce(attr_int(df, key), base[name]) for name, key in AGGREGATED.items()}
+    return {
+        **summed,
+        "role": pl.lit("aggregate"),
+        "request_model": pl.coalesce(base["request_model"], first(df, "model_name")),
+    }
+
+
+PYDANTIC_AI_RUN = gen_ai_variant(
+    "pydantic_ai",
+    lambda df: (
+        present(df, *AGGREGATED.values())
+        | (scope_is("pydantic-ai") & pl.col("name").str.contains(r"^(?:agent run|invoke_agent)"))
+    ),
+    keys=("model_name", *AGGREGATED.values()),
+    exclusive=INCLUSIVE,
+    change=_run,
+)
+"""Pydantic AI's agent run: the sum of its calls."""
+
+PYDANTIC_AI = gen_ai_variant("pydantic_ai", lambda df: scope_is("pydantic-ai"), exclusive=INCLUSIVE)
+
+STRANDS = gen_ai_variant("strands", lambda df: scope_is("strands.telemetry.tracer"), exclusive=INCLUSIVE)
+"""Names itself in the provider slot; the model id has to tell."""
+
+GOOGLE_ADK = gen_ai_variant("google_adk", lambda df: scope_starts("gcp.vertex.agent"), exclusive=INCLUSIVE)
+
+AGENT_FRAMEWORK = gen_ai_variant("agent_framework", lambda df: scope_starts("agent_framework"), exclusive=INCLUSIVE)
+
+SEMANTIC_KERNEL = gen_ai_variant(
+    "semantic_kernel",
+    lambda df: scope_starts("semantic_kernel", "Microsoft.SemanticKernel"),
+    exclusive=INCLUSIVE,
+    change=lambda df, base: {"note": note_when(base["input"].is_not_null(), "cache_unknown")},
+)
+"""Counts totals only."""

@@ -1,0 +1,55 @@
+"""LangSmith's OpenTelemetry export: totals as attributes, their parts in the JSON of ``usage_metadata``."""
+
+from typing import Final
+
+import polars as pl
+
+from receiver.dialects.dialect import Reading, present
+from receiver.dialects.gen_ai import gen_ai_variant
+from receiver.dialects.payload import count_field, json_object, unquoted
+from receiver.dialects.raw_usage import prefer
+from receiver.dialects.roles import role
+from receiver.wide import attr, first
+
+KIND: Final = "langsmith.span.kind"
+USAGE: Final = "langsmith.metadata.usage_metadata"
+PROVIDER: Final = "langsmith.metadata.ls_provider"
+MODEL: Final = "langsmith.metadata.ls_model_name"
+
+
+def _change(df: pl.DataFrame, base: Reading) -> Reading:
+    kind = attr(df, KIND).str.to_lowercase()
+    usage = json_object(attr(df, USAGE))
+    short = count_field(usage, "input_token_details.ephemeral_5m_input_tokens")
+    long = count_field(usage, "input_token_details.ephemeral_1h_input_tokens")
+    written = count_field(usage, "input_token_details.cache_creation")
+    # LangChain sets the plain counter to zero once it has split the writes by time to live.
+    split = (short.is_not_null() | long.is_not_null()) & (written == 0)
+    parts = {
+        "input": count_field(usage, "input_tokens"),
+        "output": count_field(usage, "output_tokens"),
+        "total": count_field(usage, "total_tokens"),
+        "cache_read": count_field(usage, "input_token_details.cache_read"),
+        "cache_write": pl.when(~split.fill_null(value=False)).then(written),
+        "cache_write_5m": short,
+        "cache_write_1h": long,
+        "reasoning": count_field(usage, "output_token_details.reasoning"),
+        "audio_input": count_field(usage, "input_token_details.audio"),
+        "audio_output": count_field(usage, "output_token_details.audio"),
+    }
+    return {
+        **prefer(parts, base),
+        "role": role(kind.is_in(("llm", "embedding")) | kind.is_null()),
+        "marker": kind.is_in(("llm", "embedding")),
+        "operation": pl.coalesce(base["operation"], kind),
+        "provider": pl.coalesce(first(df, PROVIDER), base["provider"]),
+        "request_model": pl.coalesce(base["request_model"], unquoted(first(df, MODEL))),
+    }
+
+
+LANGSMITH = gen_ai_variant(
+    "langsmith",
+    lambda df: present(df, KIND) | (pl.col("scope_name") == "langsmith"),
+    keys=(KIND, USAGE, PROVIDER, MODEL),
+    change=_change,
+)

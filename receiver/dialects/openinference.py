@@ -1,0 +1,108 @@
+"""OpenInference (Arize), also inside the Paid SDK's autoinstrumentation, whose span names begin with ``paid.trace.``.
+
+The prompt count includes cached tokens. ``llm.model_name`` is the response's model in some instrumentations and the
+request's in others. Time to live of cache writes, tier and response id are only inside ``output.value``, when shown.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from receiver.dialects.dialect import Dialect, Reading, present, scope_is
+from receiver.dialects.gen_ai import BATCH, COST
+from receiver.dialects.payload import count_field, field, first_field, json_object
+from receiver.dialects.roles import role
+from receiver.wide import attr, attr_bool, attr_int, first
+
+COUNTS: Final = {
+    "input": ("llm.token_count.prompt",),
+    "output": ("llm.token_count.completion",),
+    "total": ("llm.token_count.total",),
+    "cache_read": ("llm.token_count.prompt_details.cache_read", "llm.token_count.prompt_details.cache_input"),
+    "cache_write": ("llm.token_count.prompt_details.cache_write",),
+    "reasoning": ("llm.token_count.completion_details.reasoning",),
+    "audio_input": ("llm.token_count.prompt_details.audio",),
+    "audio_output": ("llm.token_count.completion_details.audio",),
+}
+KINDS: Final = ("LLM", "EMBEDDING", "RERANKER")
+KEYS: Final = frozenset(
+    {
+        "openinference.span.kind", "llm.provider", "llm.system", "llm.model_name", "llm.request.model_name",
+        "llm.response.model_name", "embedding.model_name", "reranker.model_name", "llm.invocation_parameters",
+        "embedding.invocation_parameters", "output.value", "metadata", "gen_ai.response.id", "error.type",
+        *BATCH, *COST, *(key for keys in COUNTS.values() for key in keys),
+    }
+)  # fmt: skip
+
+_REQUEST_NAMED: Final = (
+    "openinference.instrumentation.litellm",
+    "openinference.instrumentation.openai_agents",
+    "openinference.instrumentation.bedrock",
+)
+"""Scopes whose ``llm.model_name`` repeats the request, unless the answer itself says otherwise."""
+
+_LANGCHAIN: Final = "generations[0][0].message.kwargs.response_metadata"
+
+
+def _detect(df: pl.DataFrame) -> pl.Expr:
+    return present(df, "openinference.span.kind", *COUNTS["input"], *COUNTS["output"])
+
+
+def _read(df: pl.DataFrame) -> Reading:
+    kind = attr(df, "openinference.span.kind").str.to_uppercase()
+    counts = {name: attr_int(df, *keys) for name, keys in COUNTS.items()}
+    output = json_object(attr(df, "output.value"))
+    # A usage object lies in the answer itself, or under LangChain's message. Only the split of writes is missing on
+    # the span, so answers without cache writes are not searched for one.
+    split = pl.when(counts["cache_write"] > 0).then(output)
+    return {
+        "role": role(kind.is_in(KINDS) | kind.is_null()),
+        "marker": kind.is_in(KINDS),
+        "operation": kind.replace({"LLM": "chat"}),
+        "provider": first(df, "llm.provider", "llm.system"),
+        "service_tier": first_field(output, "service_tier", "usage.service_tier", _LANGCHAIN + ".service_tier"),
+        "batch": attr_bool(df, *BATCH),
+        "cache_write_5m": _written(split, "ephemeral_5m_input_tokens"),
+        "cache_write_1h": _written(split, "ephemeral_1h_input_tokens"),
+        "search_requests": count_field(split, "usage.server_tool_use.web_search_requests"),
+        "exclusive": pl.lit(value=False),
+        "reported_cost": first(df, *COST),
+        "response_id": pl.coalesce(
+            first(df, "gen_ai.response.id"), first_field(output, "id", "response_id", _LANGCHAIN + ".id")
+        ),
+        "error": first(df, "error.type"),
+        **counts,
+        **_models(df, output, counts["output"].is_not_null() | counts["input"].is_not_null()),
+    }
+
+
+def _written(document: pl.Expr, name: str) -> pl.Expr:
+    return count_field(document, "usage.cache_creation." + name, f"{_LANGCHAIN}.usage.cache_creation.{name}")
+
+
+def _models(df: pl.DataFrame, output: pl.Expr, answered: pl.Expr) -> Reading:
+    """Request and response model; ``llm.model_name`` counts as the response's only where that is sure."""
+    said = first(df, "llm.model_name", "embedding.model_name", "reranker.model_name")
+    parameters = pl.coalesce(attr(df, "llm.invocation_parameters"), attr(df, "embedding.invocation_parameters"))
+    asked = pl.coalesce(
+        first(df, "llm.request.model_name"),
+        field(json_object(attr(df, "metadata")), "ls_model_name"),
+        field(json_object(parameters), "model"),
+    )
+    shown = first_field(output, "model", "model_version", _LANGCHAIN + ".model_name", _LANGCHAIN + ".model")
+    repeats = scope_is(*_REQUEST_NAMED) | ~answered | (said == asked).fill_null(value=False)
+    return {
+        "request_model": pl.coalesce(asked, pl.when(repeats & (said != shown).fill_null(value=True)).then(said)),
+        "response_model": pl.coalesce(first(df, "llm.response.model_name"), shown, pl.when(~repeats).then(said)),
+    }
+
+
+OPENINFERENCE = Dialect("openinference", KEYS, _detect, _read)
+
+PAID_OPENINFERENCE = replace(
+    OPENINFERENCE,
+    name="paid_openinference",
+    detect=lambda df: pl.col("name").str.starts_with("paid.trace.") & _detect(df),
+)
+"""The Paid SDK's autoinstrumentation."""

@@ -1,0 +1,57 @@
+"""OpenLLMetry (Traceloop), from 0.40's ``llm.*`` names to today's conventions, Python and Node.
+
+Bedrock passes uncached input on. Gemini counts candidates only; the total gives the thoughts away (usage.py adds
+them). LangChain reports zero cache writes when it knows their time to live.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from receiver.dialects.dialect import Reading, present, scope_is, scope_starts
+from receiver.dialects.gen_ai import gen_ai_variant
+from receiver.dialects.payload import unquoted
+from receiver.wide import first
+
+SCOPES: Final = tuple(
+    "opentelemetry.instrumentation." + package
+    for package in (
+        "openai.v0", "openai.v1", "anthropic", "bedrock", "google_generativeai", "langchain", "openai_agents",
+        "cohere", "mistralai", "groq", "ollama", "together", "vertexai", "watsonx", "sagemaker", "replicate",
+        "llamaindex", "crewai", "haystack", "alephalpha", "transformers", "writer", "agno", "voyageai",
+    )
+)  # fmt: skip
+KEYS: Final = (
+    "llm.is_streaming",
+    "gen_ai.is_streaming",
+    "traceloop.span.kind",
+    "traceloop.workflow.name",
+    "traceloop.entity.name",
+    "traceloop.entity.path",
+    "traceloop.association.properties.ls_provider",
+    "traceloop.association.properties.ls_model_name",
+)
+
+
+def _detect(df: pl.DataFrame) -> pl.Expr:
+    return (
+        scope_is(*SCOPES)
+        | scope_starts("@traceloop/")
+        | present(df, *KEYS, "llm.usage.total_tokens", "llm.usage.reasoning_tokens", "llm.usage.prompt_tokens")
+    )
+
+
+def _change(df: pl.DataFrame, base: Reading) -> Reading:
+    langchain = pl.col("scope_name").str.ends_with("langchain")
+    written = base["cache_write"]
+    return {
+        "exclusive": pl.col("scope_name").str.ends_with("bedrock"),
+        "cache_write": pl.when(~(langchain & (written == 0)).fill_null(value=False)).then(written),
+        "provider": pl.coalesce(first(df, "traceloop.association.properties.ls_provider"), base["provider"]),
+        "request_model": pl.coalesce(
+            base["request_model"], unquoted(first(df, "traceloop.association.properties.ls_model_name"))
+        ),
+    }
+
+
+TRACELOOP = gen_ai_variant("traceloop", _detect, keys=KEYS, change=_change)
