@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from receiver.dialects.dialect import Reading, present, scope_is, scope_starts
+from receiver.dialects.dialect import Reading, note_when, present, scope_is, scope_starts
 from receiver.dialects.gen_ai import gen_ai_variant
 from receiver.dialects.payload import unquoted
 from receiver.wide import first
@@ -42,15 +42,23 @@ def _detect(df: pl.DataFrame) -> pl.Expr:
 
 
 def _change(df: pl.DataFrame, base: Reading) -> Reading:
-    langchain = pl.col("scope_name").str.ends_with("langchain")
-    written = base["cache_write"]
+    langchain = pl.col("scope_name").str.ends_with("langchain").fill_null(value=False)
+    written, model = base["cache_write"], base["response_model"]
+    unsure = langchain & (written == 0).fill_null(value=False)
+    # Streamed LangChain answers and Gemini repeat the request's model as the response's.
+    repeats = scope_is("opentelemetry.instrumentation.google_generativeai") | (
+        langchain & base["response_id"].is_null()
+    )
+    echo = (repeats & (model == base["request_model"])).fill_null(value=False)
     return {
         "exclusive": pl.col("scope_name").str.ends_with("bedrock"),
-        "cache_write": pl.when(~(langchain & (written == 0)).fill_null(value=False)).then(written),
+        "cache_write": pl.when(~unsure).then(written),
+        "note": note_when(unsure & base["input"].is_not_null(), "cache_write_unknown"),
         "provider": pl.coalesce(first(df, "traceloop.association.properties.ls_provider"), base["provider"]),
         "request_model": pl.coalesce(
             base["request_model"], unquoted(first(df, "traceloop.association.properties.ls_model_name"))
         ),
+        "response_model": pl.when(~echo).then(model),
     }
 
 

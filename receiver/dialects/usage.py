@@ -133,7 +133,7 @@ def _settle_source(readings: pl.LazyFrame) -> pl.LazyFrame:
     zero = said & (pl.sum_horizontal([pl.col(name).fill_null(0) for name in amounts]) == 0)
     usable = said & ~zero
     notes = [
-        pl.col("note"),
+        pl.when(usable | (pl.col("note") != "cache_unknown")).then(pl.col("note")),
         _note(usable & pl.col("ttl_assumed"), "ttl_assumed"),
         _note(usable & pl.col("inclusive_assumed"), "inclusive_assumed"),
         _note(usable & pl.col("clamped"), "clamped"),
