@@ -1,0 +1,67 @@
+"""The billable units a price catalog can carry, and which of them a model call reports.
+
+Names follow the vendors' own way of printing prices (`_mtok` = per million tokens, `_k...` = per thousand, `_hours`),
+so a rate row shows the figure of the price page: the price is stored with its `per` and never divided beforehand.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PER: Final[dict[str, int]] = {
+    "input_mtok": 1_000_000,
+    "cache_read_mtok": 1_000_000,
+    "cache_write_mtok": 1_000_000,
+    "cache_write_5m_mtok": 1_000_000,
+    "cache_write_1h_mtok": 1_000_000,
+    "output_mtok": 1_000_000,
+    "output_reasoning_mtok": 1_000_000,
+    "output_citation_mtok": 1_000_000,
+    "input_audio_mtok": 1_000_000,
+    "cache_audio_read_mtok": 1_000_000,
+    "output_audio_mtok": 1_000_000,
+    "input_image_mtok": 1_000_000,
+    "cache_image_read_mtok": 1_000_000,
+    "output_image_mtok": 1_000_000,
+    "input_video_mtok": 1_000_000,
+    "output_video_mtok": 1_000_000,
+    "input_mchars": 1_000_000,
+    "input_text_messages_kcount": 1_000,
+    "audio_hours": 3_600,
+    "input_audio_hours": 3_600,
+    "output_audio_hours": 3_600,
+    "input_gpixels": 1_000_000_000,
+    "input_document_kpages": 1_000,
+    "input_annotated_document_kpages": 1_000,
+    "rerank_searches_kcount": 1_000,
+    "web_searches_kcount": 1_000,
+    "social_searches_kcount": 1_000,
+    "storage_searches_kcount": 1_000,
+    "code_executions_kcount": 1_000,
+    "requests_kcount": 1_000,
+}
+"""Price column of a rate row -> how many units the price buys (seconds for hours, pixels, pages, characters, ...)."""
+
+PRICE_COLUMNS: Final[tuple[str, ...]] = tuple(PER)
+
+UNCARRIED_INPUT: Final[tuple[str, ...]] = (
+    "input_mchars",
+    "input_text_messages_kcount",
+    "audio_hours",
+    "input_audio_hours",
+    "input_gpixels",
+    "input_document_kpages",
+    "input_annotated_document_kpages",
+)
+"""Units that stand for the whole input of a call and that no telemetry dialect reports: characters, hours, pages."""
+
+UNCARRIED_NAMES: Final[dict[str, str]] = {
+    "input_mchars": "character",
+    "input_text_messages_kcount": "message",
+    "audio_hours": "audio hour",
+    "input_audio_hours": "audio hour",
+    "input_gpixels": "pixel",
+    "input_document_kpages": "document page",
+    "input_annotated_document_kpages": "document page",
+}
+"""How a `rate_note` names those units."""
