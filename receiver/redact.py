@@ -20,19 +20,21 @@ class Disposition(Enum):
 
 
 # The last word of a key decides whether it names a credential: `gen_ai.usage.input_tokens` counts tokens,
-# `token` and `auth.access_token` are tokens.
+# `token` and `auth.access_token` are tokens. So only the tail of a key is looked at, however long the key is.
+_TAIL: Final = 64
 _SECRET: Final = re.compile(
     r"""(?:^|[._\-:/])(?:
-        (?:(?:proxy|x)[._-]?)?authorization | auth[._-]?header | bearer(?:[._-]?token)?
-      | (?:[a-z0-9]+[._-])*api[._-]?key | apikey | api[._-]?secret | x-api-key | x-goog-api-key | subscription[._-]?key
-      | (?:access|refresh|id|auth|session|security|secret|csrf|xsrf|oauth)[._-]?token | token
-      | (?:client|shared|signing|webhook|app|consumer)?[._-]?secret(?:[._-]?(?:key|access[._-]?key|value))?
-      | access[._-]?key(?:[._-]?id)? | private[._-]?key | encryption[._-]?key | account[._-]?key
-      | password | passwd | passphrase | pwd | credentials? | connection[._-]?string | dsn
-      | (?:set-)?cookie2? | (?:set_)cookie | (?:custom[._-]|extra[._-]|request[._-]|response[._-])?headers
-      | signature
+        (?:proxy[._-])?authorization | auth[._-]?header | bearer
+      | api[._-]?(?:key|secret) | (?:goog|subscription|access|account|private|encryption|signing)[._-]?key
+      | (?:access|refresh|id|auth|bearer|session|security|secret|csrf|xsrf|oauth)?[._-]?token
+      | secret(?:[._-]?(?:key|access[._-]?key|value))? | access[._-]?key[._-]?id
+      | password | passwd | passphrase | pwd | credentials? | connection[._-]?string | dsn | signature
+      | (?:set[._-])?cookies? | headers
     )(?:\.\d+)?$""",
     re.VERBOSE | re.IGNORECASE,
+)
+_SECRET_IN_CAMEL_CASE: Final = re.compile(
+    r"[a-z0-9](?:ApiKey|APIKey|AccessKey|PrivateKey|SecretKey|AccessToken|AuthToken|Secret|Password)$"
 )
 
 _CONTENT: Final = re.compile(
@@ -49,7 +51,8 @@ _CONTENT: Final = re.compile(
         )
       | llm\.(?:input_messages?|output_messages?|prompts?|completions?|choices|messages|content|function_call
                |invocation_parameters|prompt_template|tools|request\.messages|response\.messages)(?:\..*)?
-      | llm\.[a-z0-9_\-]+\.(?:messages|input|content|choices|prompt|output|text|data|tools|system|instructions)
+      | llm\.(?!(?:token_count|cost|usage)\.)[A-Za-z0-9_\-]+\.
+            (?:messages|input|content|choices|prompt|output|text|data|tools|system|instructions)
       | (?:input|output)\.value | input | output | prompt | completion | messages? | response | query | content
       | question | answer
       | (?:embedding|image)\.(?:embeddings|invocation_parameters|text|vector)(?:\..*)?
@@ -67,7 +70,7 @@ _CONTENT: Final = re.compile(
       | request_data | response_data | events | system_prompt | user_prompt
       | http\.(?:request|response)\.body(?:\..*)? | (?:request|response)\.(?:body|messages|content)(?:\..*)?
     )$""",
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
 
 _ADDRESS: Final = re.compile(
@@ -83,7 +86,8 @@ _USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 @lru_cache(maxsize=16_384)  # keys are the sender's choice, so the memory they may take is bounded
 def disposition(key: str) -> Disposition:
     """Say whether an attribute of this name is a secret, content, an address, or plain."""
-    if _SECRET.search(key):
+    tail = key[-_TAIL:]
+    if _SECRET.search(tail) or _SECRET_IN_CAMEL_CASE.search(tail):
         return Disposition.SECRET
     if _CONTENT.match(key):
         return Disposition.CONTENT
