@@ -1,0 +1,161 @@
+"""Price quotes: JSON lines of usage in, one JSON line of money out for each.
+
+Every line goes through the same vectorised step as live traffic, in batches. A line that cannot be read answers with
+status `error` and does not disturb the others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+import polars as pl
+
+from pricing_tables.catalog import Catalog
+from pricing_tables.price import COMPONENTS, price_calls
+
+_USAGE: Final[dict[str, str]] = {
+    "input_tokens": "input_tokens",
+    "cache_read_tokens": "cache_read_tokens",
+    "cache_write_5m_tokens": "cache_write_5m_tokens",
+    "cache_write_1h_tokens": "cache_write_1h_tokens",
+    "output_tokens": "output_tokens",
+    "output_reasoning_tokens": "reasoning_tokens",
+    "audio_input_tokens": "audio_input_tokens",
+    "audio_output_tokens": "audio_output_tokens",
+    "image_input_tokens": "image_input_tokens",
+    "image_output_tokens": "image_output_tokens",
+    "search_requests": "search_requests",
+    "requests": "requests",
+}
+_FIELDS: Final[dict[str, type[str] | type[bool]]] = {
+    "provider": str,
+    "model": str,
+    "timestamp": str,
+    "service_tier": str,
+    "batch": bool,
+}
+_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "line": pl.Int64(),
+    "provider": pl.String(),
+    "request_model": pl.String(),
+    "response_model": pl.String(),
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "service_tier": pl.String(),
+    "batch": pl.Boolean(),
+    **{column: pl.Int64() for column in _USAGE.values()},
+    "usage_source": pl.String(),
+    "failed": pl.Boolean(),
+    "reported_cost_usd": pl.Decimal(18, 12),
+}
+_COUNT_LIMIT: Final = 2**62
+
+
+class _BadLine(ValueError):
+    """A line that is not a quote request; the message says why."""
+
+
+def quote(lines: Iterable[str], catalog: Catalog, *, batch_size: int = 20_000) -> Iterator[str]:
+    """Answer each JSON line `{provider, model, timestamp, usage, service_tier?, batch?}` with one JSON line.
+
+    `usage.input_tokens` is the inclusive total. The answer is `{cost_usd, status, rate_id, components, model, match,
+    rate_note}`: `cost_usd` and the components are exact decimal strings in US dollars, or null. A line that cannot be
+    read gives `{"cost_usd": null, "status": "error", "error": "line N: why"}`. Blank lines are skipped.
+    """
+    numbered = ((number, text) for number, text in enumerate(lines, start=1) if text.strip())
+    while chunk := list(islice(numbered, batch_size)):
+        yield from _quote_batch(chunk, catalog)
+
+
+def plain(amount: Decimal | None) -> str | None:
+    """A decimal as plain text: no exponent, no trailing zeros."""
+    if amount is None:
+        return None
+    return f"{amount.normalize():f}" if amount else "0"
+
+
+def _quote_batch(chunk: list[tuple[int, str]], catalog: Catalog) -> Iterator[str]:
+    rows: list[dict[str, Any]] = []
+    answers: dict[int, dict[str, Any]] = {}
+    for number, text in chunk:
+        try:
+            rows.append({"line": number, **_parse(text)})
+        except _BadLine as error:
+            answers[number] = {"cost_usd": None, "status": "error", "error": f"line {number}: {error}"}
+    priced = price_calls(pl.DataFrame(rows, schema=_SCHEMA), catalog, trust_reported="never")
+    for row in priced.iter_rows(named=True):
+        answers[row["line"]] = _answer(row)
+    for number, _ in chunk:
+        yield json.dumps(answers[number], ensure_ascii=False)
+
+
+def _answer(row: dict[str, Any]) -> dict[str, Any]:
+    components = {name: plain(row[f"{name}_cost_usd"]) for name in COMPONENTS}
+    return {
+        "cost_usd": plain(row["cost_usd"]),
+        "status": row["status"],
+        "rate_id": row["rate_id"],
+        "components": None if row["cost_usd"] is None else components,
+        "model": row["model"],
+        "match": row["match"],
+        "rate_note": row["rate_note"],
+    }
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        request = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _BadLine(f"not JSON ({error})") from error
+    if not isinstance(request, dict):
+        raise _BadLine("not a JSON object")
+    for key, kind in _FIELDS.items():
+        if request.get(key) is not None and not isinstance(request[key], kind):
+            raise _BadLine(f"{key} must be a {'string' if kind is str else 'boolean'}")
+    for key in ("model", "timestamp"):
+        if not request.get(key):
+            raise _BadLine(f"{key} is missing")
+    # The line names the model that was billed, as a response does: on Azure a request names a deployment instead.
+    return {
+        "provider": request.get("provider"),
+        "response_model": request["model"],
+        "occurred_at": _moment(request["timestamp"]),
+        "service_tier": request.get("service_tier"),
+        "batch": request.get("batch"),
+        **_counts(request.get("usage")),
+        "usage_source": "reported",
+        "failed": False,
+    }
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _BadLine(f"timestamp is not an ISO 8601 time: {text}") from error
+
+
+def _counts(usage: object) -> dict[str, int]:
+    if not isinstance(usage, dict):
+        raise _BadLine("usage must be an object")
+    unknown = sorted(usage.keys() - _USAGE.keys())
+    if unknown:
+        raise _BadLine(f"unknown usage: {', '.join(unknown)}")
+    counts: dict[str, int] = {}
+    for key, value in usage.items():
+        if value is None:
+            continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _BadLine(f"usage.{key} must be a whole number")
+        if not -_COUNT_LIMIT < value < _COUNT_LIMIT:
+            raise _BadLine(f"usage.{key} is out of range")
+        counts[_USAGE[key]] = value
+    # A quote states its whole usage: what it leaves out is none of it.
+    return {"input_tokens": 0, "output_tokens": 0, **counts} if counts else counts
