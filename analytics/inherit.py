@@ -1,0 +1,67 @@
+"""Who a span served: its own customer and product, else those of its nearest ancestor in the trace."""
+
+import polars as pl
+
+from analytics.forest import nearest, parent_rows
+from analytics.frames import IDENTITY, SPAN_KEY
+
+
+def inherit(spans: pl.DataFrame) -> pl.DataFrame:
+    """Add customer_id, product_id and cost_scope to spans.
+
+    spans: trace_id, span_id, parent_span_id, own_customer_id, own_product_id, own_cost_scope (strings, null when
+    absent) and whatever else. Customer and product come each from the span itself, else from the nearest ancestor that
+    has it. cost_scope is the span's own: SDKs stamp it on every span they mean. Rows keep their order; result columns
+    that exist already are replaced.
+    """
+    own = [pl.col(f"own_{name}").alias(name) for name in IDENTITY]
+    frame = spans.with_columns(own)
+    lacking = pl.col("customer_id").is_null() | pl.col("product_id").is_null()
+    orphans = frame.select((lacking & pl.col("parent_span_id").is_not_null()).any()).item()
+    if not orphans:
+        return frame
+    numbered = frame.with_row_index("_row")
+    # only traces in which somebody knows something can teach the others
+    traces = numbered.filter(lacking & pl.col("parent_span_id").is_not_null()).select("trace_id").unique()
+    part = numbered.select("_row", *SPAN_KEY, "parent_span_id", "customer_id", "product_id").join(
+        traces, on="trace_id", how="semi", maintain_order="left"
+    )
+    parent = parent_rows(part)
+    learnt = part.select("_row").with_columns(nearest(part["customer_id"], parent), nearest(part["product_id"], parent))
+    if learnt.height == numbered.height:
+        return frame.with_columns(learnt["customer_id"], learnt["product_id"])
+    return numbered.update(learnt, on="_row", how="left").drop("_row")
+
+
+def inherit_signals(signals: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Add customer_id and product_id to signals: their own, else those of their span, else of that span's parent.
+
+    signals: trace_id, span_id, parent_span_id, own_customer_id, own_product_id (a REST signal has no span and keeps
+    its own). spans: the result of `inherit`. Rows keep their order.
+    """
+    frame = signals.with_columns(pl.col(f"own_{name}").alias(name) for name in ("customer_id", "product_id"))
+    lacking = (pl.col("customer_id").is_null() | pl.col("product_id").is_null()) & pl.col("span_id").is_not_null()
+    if not frame.select(lacking.any()).item():
+        return frame
+    known = spans.select(*SPAN_KEY, "customer_id", "product_id").unique(SPAN_KEY, keep="first")
+    itself = known.rename({"customer_id": "_c0", "product_id": "_p0"})
+    parent = known.rename({"customer_id": "_c1", "product_id": "_p1"})
+    return (
+        frame.join(itself, on=SPAN_KEY, how="left", maintain_order="left")
+        .join(parent, left_on=("trace_id", "parent_span_id"), right_on=SPAN_KEY, how="left", maintain_order="left")
+        .with_columns(
+            customer_id=pl.coalesce("customer_id", "_c0", "_c1"),
+            product_id=pl.coalesce("product_id", "_p0", "_p1"),
+        )
+        .drop("_c0", "_c1", "_p0", "_p1")
+    )
+
+
+def inherit_calls(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Add to calls what their span knows: customer_id, product_id, cost_scope and the three own_ columns.
+
+    calls: trace_id, span_id. spans: the result of `inherit`, holding the span of every call. Rows keep their order.
+    """
+    names = [*IDENTITY, *(f"own_{name}" for name in IDENTITY)]
+    known = spans.select(*SPAN_KEY, *names).unique(SPAN_KEY, keep="first")
+    return calls.drop(names, strict=False).join(known, on=SPAN_KEY, how="left", maintain_order="left")

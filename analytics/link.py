@@ -1,0 +1,54 @@
+"""Which signal bears which cost: by scope first, then by trace."""
+
+import polars as pl
+
+from analytics.frames import COST_LINKS, conform
+from analytics.split import split_evenly
+
+
+def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the table `cost_links`: every billable cost that some signal bears, split evenly when several do.
+
+    costs: cost_id, status, trace_id, link_trace_id, cost_scope, customer_id, product_id, occurred_at, cost_usd.
+    signals: signal_id, trace_id, cost_scope, cost_traced, customer_id, product_id.
+
+    A signal that claims a scope bears the costs stamped with it for the same customer and product (a missing product
+    equals only a missing product; a missing customer equals nothing). A cost-traced signal without a claim bears the
+    costs of its trace that no scope claimed, unless both name a customer and they differ. Aggregates are never linked;
+    unpriced calls are, with a NULL cost, so that an event knows what it does not know.
+    """
+    billable = costs.filter(pl.col("status") != "aggregate").select(
+        "cost_id", "trace_id", "link_trace_id", "cost_scope", "customer_id", "product_id", "occurred_at", "cost_usd"
+    )
+    traced = signals.filter(pl.col("cost_traced")).select(
+        "signal_id", "trace_id", "cost_scope", "customer_id", "product_id"
+    )
+    by_scope = _by_scope(billable, traced)
+    by_trace = _by_trace(billable, traced, by_scope)
+    pairs = pl.concat(
+        [by_scope.with_columns(rule=pl.lit("scope")), by_trace.with_columns(rule=pl.lit("trace"))], how="vertical"
+    )
+    shared = pairs["cost_id"].is_duplicated()
+    if not shared.any():
+        return conform(pairs, COST_LINKS)
+    split = split_evenly(pairs.filter(shared)).with_columns(rule=pl.col("rule") + "_split")
+    return pl.concat([conform(pairs.filter(~shared), COST_LINKS), conform(split, COST_LINKS)])
+
+
+_PAIR = ("cost_id", "signal_id", "cost_usd", "trace_id", "occurred_at")
+
+
+def _by_scope(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
+    key = ["cost_scope", "customer_id", "product_id"]
+    claimed = pl.col("cost_scope").is_not_null() & pl.col("customer_id").is_not_null()
+    claims = signals.filter(claimed).select("signal_id", *key)
+    return costs.filter(claimed).join(claims, on=key, how="inner", nulls_equal=True).select(_PAIR)
+
+
+def _by_trace(costs: pl.DataFrame, signals: pl.DataFrame, by_scope: pl.DataFrame) -> pl.DataFrame:
+    bearers = signals.filter(pl.col("cost_scope").is_null() & pl.col("trace_id").is_not_null()).select(
+        "signal_id", pl.col("trace_id").alias("link_trace_id"), pl.col("customer_id").alias("bearer")
+    )
+    free = costs if by_scope.is_empty() else costs.join(by_scope, on="cost_id", how="anti")
+    strangers = pl.col("customer_id") != pl.col("bearer")
+    return free.join(bearers, on="link_trace_id", how="inner").filter(~strangers.fill_null(False)).select(_PAIR)

@@ -1,0 +1,81 @@
+"""What each event earned, cost, and left over."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from analytics.frames import (
+    EVENT_MARGINS,
+    MONEY,
+    conform,
+    divide_half_even,
+    from_pico,
+    int128,
+    to_pico,
+)
+from analytics.revenue import RevenueRule, apply_revenue
+
+PERCENT = pl.Decimal(18, 6)
+_PERCENT_LIMIT = 10**18
+_MICRO_PERCENT = 100 * 10**6
+
+
+def margins(
+    signals: pl.DataFrame, cost_links: pl.DataFrame, costs: pl.DataFrame, rules: Sequence[RevenueRule]
+) -> pl.DataFrame:
+    """Rows of the table `event_margins` without its bookkeeping: one per signal.
+
+    signals: the columns of the table `signals` after inheritance. cost_links: all links of these signals. costs:
+    cost_id and status of the costs linked. rules: what the events earn.
+
+    cost_status: 'untraced' (not cost traced, or nothing to trace by: no trace, and no scope with a customer): cost
+    NULL. 'no_calls': cost 0. 'complete': every call's cost is known. 'partial': cost_usd is the known part. 'unpriced':
+    no call's cost is known: cost NULL. The margin is NULL unless revenue is known and the cost is complete.
+    """
+    calls = cost_links.select("signal_id", "cost_id", "cost_usd").join(
+        costs.select("cost_id", (pl.col("status") == "unpriced").alias("unpriced")), on="cost_id", how="left"
+    )
+    borne = calls.group_by("signal_id").agg(
+        pl.col("cost_usd").sum().alias("known_cost"),
+        pl.len().cast(pl.Int64).alias("model_calls"),
+        pl.col("unpriced").sum().cast(pl.Int64).alias("unpriced_calls"),
+    )
+    frame = apply_revenue(signals, rules).join(borne, on="signal_id", how="left", maintain_order="left")
+    frame = frame.with_columns(
+        pl.col("model_calls", "unpriced_calls").fill_null(0), cost_status=_status(), value_usd=pl.lit(None, MONEY)
+    )
+    known = ~pl.col("cost_status").is_in(["untraced", "unpriced"])
+    complete = pl.col("cost_status").is_in(["complete", "no_calls"])
+    # Decimal sums keep 12 decimals exactly; an event without calls cost nothing, which is known
+    cost = pl.when(known).then(pl.col("known_cost").fill_null(0))
+    frame = frame.with_columns(cost_usd=cost).with_columns(
+        margin_usd=pl.when(complete).then(pl.col("revenue_usd") - pl.col("cost_usd"))
+    )
+    return conform(frame.with_columns(margin_pct=_percent()), EVENT_MARGINS)
+
+
+def _status() -> pl.Expr:
+    by_scope = pl.col("cost_scope").is_not_null() & pl.col("customer_id").is_not_null()
+    by_trace = pl.col("cost_scope").is_null() & pl.col("trace_id").is_not_null()
+    calls, unpriced = pl.col("model_calls").fill_null(0), pl.col("unpriced_calls").fill_null(0)
+    return (
+        pl.when(~(pl.col("cost_traced") & (by_scope | by_trace)))
+        .then(pl.lit("untraced"))
+        .when(calls == 0)
+        .then(pl.lit("no_calls"))
+        .when(unpriced == 0)
+        .then(pl.lit("complete"))
+        .when(unpriced < calls)
+        .then(pl.lit("partial"))
+        .otherwise(pl.lit("unpriced"))
+    )
+
+
+def _percent() -> pl.Expr:
+    """100 * margin / revenue, rounded half to even at 6 decimals; NULL when revenue is 0 or the result has no room."""
+    revenue = to_pico(pl.col("revenue_usd"))
+    divisor = pl.when(revenue > 0).then(revenue)
+    micro = divide_half_even(to_pico(pl.col("margin_usd")) * int128(_MICRO_PERCENT), divisor)
+    fits = micro.abs() < int128(_PERCENT_LIMIT)
+    # from_pico reads 12 decimals, the percentage has 6
+    return from_pico(pl.when(fits).then(micro) * int128(10**6)).cast(PERCENT)

@@ -1,0 +1,185 @@
+"""Two instrumentations that saw one call: found by the provider's response id, in any trace, or by likeness within one.
+
+Works on groups (see `analytics.nesting`): rows of one group are one call already, twins join groups into one.
+"""
+
+from datetime import timedelta
+
+import polars as pl
+
+from analytics.forest import ROW
+from analytics.frames import SPAN_KEY
+from analytics.nesting import IS_AGGREGATE, ranked_times
+
+TWIN_WINDOW = timedelta(days=1)
+"""Calls with one response id belong together while no more than this lies between one and the next."""
+
+MIN_ID_LENGTH = 16
+"""Shorter ids (`chatcmpl-42` of local servers) come round again."""
+
+SYNTHETIC_ID = r"^(lc_)?run-|0{12}|^test|^mock"
+"""Ids that frameworks make up, or fill in: not the provider's."""
+
+_NATIVE = (("anthropic", r"^msg_"), ("openai", r"^(chatcmpl-|cmpl-|resp_)"))
+
+
+def response_key() -> pl.Expr:
+    """The provider-namespaced response id as 'namespace:id', null where the id cannot identify a call.
+
+    Reads response_id and provider. An id whose form says whose it is counts as theirs whoever resold the call, so that
+    the same answer seen as `azure` and as `openai` is one.
+    """
+    response_id = pl.col("response_id").str.strip_chars()
+    usable = (response_id.str.len_bytes() >= MIN_ID_LENGTH) & ~response_id.str.contains(SYNTHETIC_ID)
+    namespace = pl.col("provider").fill_null("")
+    for name, pattern in reversed(_NATIVE):
+        namespace = pl.when(response_id.str.contains(pattern)).then(pl.lit(name)).otherwise(namespace)
+    return pl.when(usable).then(pl.concat_str(namespace, pl.lit(":"), response_id))
+
+
+def shared_responses(calls: pl.DataFrame, window: timedelta = TWIN_WINDOW) -> pl.Series:
+    """A number per call, equal for calls that share a response, null for those that share none. In the order of rows.
+
+    calls: response_id, provider, occurred_at. Calls further apart than `window` from the next with the same id are not
+    the same response.
+    """
+    keyed = calls.select(response_key().alias("key"), "occurred_at").with_row_index("at")
+    keyed = keyed.filter(pl.col("key").is_not_null())
+    keyed = keyed.filter(pl.col("key").is_duplicated())
+    if keyed.is_empty():
+        return pl.Series("response", [None] * calls.height, dtype=ROW)
+    far = pl.col("occurred_at").diff().over("key") > window
+    first = pl.col("key").ne_missing(pl.col("key").shift())
+    keyed = keyed.sort("key", "occurred_at").with_columns(response=(first | far.fill_null(False)).cum_sum().cast(ROW))
+    keyed = keyed.filter(pl.col("response").is_duplicated())
+    numbered = calls.select(pl.int_range(pl.len(), dtype=ROW).alias("at"))
+    return numbered.join(keyed, on="at", how="left", maintain_order="left")["response"]
+
+
+def join_by_response(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add `component` (row number|null): groups that share a response are one component.
+
+    frame: group (row number|null), response (number|null).
+    """
+    frame = frame.with_columns(component=pl.col("group"))
+    links = frame.filter(pl.col("response").is_not_null() & pl.col("group").is_not_null())
+    if links.is_empty():
+        return frame
+    labels = links.select("group", "response").unique().with_columns(label=pl.col("group"))
+    while True:
+        # every group takes the smallest label it can see; labels only ever fall, so this ends
+        lower = labels.with_columns(
+            label=pl.min_horizontal(pl.col("label").min().over("response"), pl.col("label").min().over("group"))
+        )
+        if lower["label"].equals(labels["label"]):
+            break
+        labels = lower
+    return _relabelled(frame, labels.select("group", "label").unique())
+
+
+def join_alike(frame: pl.DataFrame) -> pl.DataFrame:
+    """Join components within a trace that look like one call seen by two instrumentation scopes.
+
+    Adds Boolean `alike` (joined here). frame: trace_id, span_id, scope_name, occurred_at, duration_ns, response_id,
+    provider, request_model, response_model, model, role, usage_source, input_tokens, output_tokens, component.
+
+    Alike: same trace, other scope, overlapping time, equal input tokens, output tokens within 1, a model in common,
+    and not both with a response id of their own. Two calls of one scope never come together, and the closest in time
+    are joined first.
+    """
+    frame = frame.with_columns(alike=pl.lit(False))
+    pairs = _alike_pairs(frame)
+    while not pairs.is_empty():
+        # the closest pair of all is the best of both its sides, so every round joins at least one
+        ends = pl.concat(
+            [pairs.select("pair", pl.col(side).alias("component"), "order") for side in ("component", "component_b")]
+        )
+        best = ends.group_by("component").agg(pl.col("order").min())
+        mutual = pairs.join(best, on=["component", "order"]).join(
+            best, left_on=["component_b", "order"], right_on=["component", "order"]
+        )
+        merged = mutual.select(
+            pl.max_horizontal("component", "component_b").alias("component"),
+            pl.min_horizontal("component", "component_b").alias("label"),
+        )
+        joined = pl.concat([merged["component"], merged["label"]]).unique()
+        frame = frame.with_columns(alike=pl.col("alike") | pl.col("component").is_in(joined.implode()).fill_null(False))
+        frame = _relabelled(frame, merged.rename({"component": "group"}), on="component")
+        pairs = _alike_pairs(frame)
+    return frame
+
+
+def _relabelled(frame: pl.DataFrame, labels: pl.DataFrame, on: str = "group") -> pl.DataFrame:
+    renamed = labels.rename({"group": on})
+    return (
+        frame.join(renamed, on=on, how="left", maintain_order="left")
+        .with_columns(component=pl.coalesce("label", "component"))
+        .drop("label")
+    )
+
+
+def _alike_pairs(frame: pl.DataFrame) -> pl.DataFrame:
+    """component, component_b, pair, order of components that may be joined; order: a total one, the closest first."""
+    start = pl.col("occurred_at").dt.epoch("us")
+    bucket = ("trace_id", "input_tokens")
+    calls = frame.filter(
+        pl.col("component").is_not_null(),
+        ~IS_AGGREGATE,
+        pl.col("usage_source") != "missing",
+        pl.col("input_tokens") > 0,
+    )
+    calls = calls.filter((pl.len().over(bucket) > 1) & (pl.col("component").n_unique().over(bucket) > 1))
+    calls = calls.filter(pl.col("scope_name").fill_null("").n_unique().over(bucket) > 1)
+    if calls.is_empty():
+        return pl.DataFrame()
+    calls = calls.select(
+        *SPAN_KEY, "component", "input_tokens",
+        pl.col("scope_name").fill_null("").alias("scope"),
+        pl.col("output_tokens").fill_null(0).alias("output"),
+        response_key().is_not_null().alias("known"),
+        pl.concat_list(
+            pl.col(name).str.to_lowercase() for name in ("model", "request_model", "response_model")
+        ).list.drop_nulls().alias("models"),
+        start.alias("start"),
+        (start + pl.col("duration_ns").fill_null(0) // 1000).alias("end"),
+    )  # fmt: skip
+    left, right = ranked_times(calls, calls)
+    pairs = left.join_where(
+        right, pl.col("low") <= pl.col("high_b"), pl.col("high") >= pl.col("low_b"), suffix="_b"
+    ).filter(
+        # each pair once, told apart by what does not depend on the order of rows
+        pl.col("span_id") < pl.col("span_id_b"),
+        pl.col("component") != pl.col("component_b"),
+        pl.col("scope") != pl.col("scope_b"),
+        pl.col("input_tokens") == pl.col("input_tokens_b"),
+        (pl.col("output") - pl.col("output_b")).abs() <= 1,
+        ~(pl.col("known") & pl.col("known_b")),
+        pl.col("models").list.set_intersection(pl.col("models_b")).list.len() > 0,
+    )
+    if pairs.is_empty():
+        return pl.DataFrame()
+    return _ordered(_apart_in_scope(pairs, frame))
+
+
+def _apart_in_scope(pairs: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out pairs of components that hold calls of one scope in one trace: those are different calls."""
+    pairs = pairs.with_row_index("pair")
+    members = frame.filter(pl.col("component").is_not_null()).select(
+        "component", "trace_id", pl.col("scope_name").fill_null("").alias("scope")
+    )
+    sides = [
+        pairs.select("pair", pl.col(side).alias("component")).join(members, on="component").drop("component")
+        for side in ("component", "component_b")
+    ]
+    clashing = sides[0].join(sides[1], on=["pair", "trace_id", "scope"], how="semi")
+    return pairs.join(clashing, on="pair", how="anti")
+
+
+def _ordered(pairs: pl.DataFrame) -> pl.DataFrame:
+    distance = (pl.col("start") - pl.col("start_b")).abs() + (pl.col("end") - pl.col("end_b")).abs()
+    return (
+        pairs.with_columns(distance=distance)
+        .sort("distance", "trace_id", "span_id", "span_id_b")
+        .with_row_index("order")
+        .select("pair", "order", "component", "component_b")
+    )
