@@ -56,7 +56,7 @@ class CardBook:
 
     `cards`: card (UInt32), base (first cell), steps_day, steps_tier, and edge lists day_edges, clock_edges, tier_edges
     (List(Int64): microseconds since the epoch, microseconds of the day, tokens).
-    `cells`: row number = cell; rate_id, note, blocked, p_*/r_* prices, *_apart flags.
+    `cells`: row number = cell; rate_id, note, blocked, blocked_reason, context_note, p_*/r_* prices, flags.
     `index`: (model, context) -> card.
     """
 
@@ -158,19 +158,34 @@ def _dense(rates: pl.DataFrame) -> pl.DataFrame:
         pico, rest = _integers(price.to_list(), PER[chain[0]], limit)
         columns[f"p_{count}"] = pl.Series(pico, dtype=pl.Int64)
         columns[f"r_{count}"] = pl.Series(rest, dtype=pl.Int64)
-    frame = pl.DataFrame(columns).hstack(rates.select(_apart_flags()))
-    return frame.hstack(rates.select(_blocked().alias("blocked"), *_standard_flags()))
+    return pl.DataFrame(columns).hstack(rates.select(*_flags(), *_standard_flags()))
 
 
-def _apart_flags() -> list[pl.Expr]:
+def _flags() -> list[pl.Expr]:
+    """What a rate prices apart, what it bills at all, and what it cannot price."""
     apart = {
-        "audio_in": "input_audio_mtok",
-        "audio_out": "output_audio_mtok",
-        "image_in": "input_image_mtok",
-        "image_out": "output_image_mtok",
-        "reasoning": "output_reasoning_mtok",
+        "audio_in_apart": "input_audio_mtok",
+        "audio_out_apart": "output_audio_mtok",
+        "image_in_apart": "input_image_mtok",
+        "image_out_apart": "output_image_mtok",
+        "reasoning_apart": "output_reasoning_mtok",
     }
-    return [pl.col(column).is_not_null().alias(f"{count}_apart") for count, column in apart.items()]
+    has = {name: pl.col(name).is_not_null() for name in PER}
+    searches = has["web_searches_kcount"] | has["rerank_searches_kcount"]
+    rated_parts_in = has["input_audio_mtok"] | has["input_image_mtok"]
+    rated_parts_out = has["output_audio_mtok"] | has["output_image_mtok"] | has["output_video_mtok"]
+    reason = _blocked()
+    return [
+        *(has[column].alias(flag) for flag, column in apart.items()),
+        reason.alias("blocked_reason"),
+        reason.is_not_null().alias("blocked"),
+        has["input_mtok"].alias("bills_input"),
+        has["output_mtok"].alias("bills_output"),
+        searches.alias("bills_searches"),
+        (has["requests_kcount"] & ~has["input_mtok"]).alias("bills_requests_only"),
+        (~has["input_mtok"] & rated_parts_in).alias("text_in_unrated"),
+        (~has["output_mtok"] & rated_parts_out).alias("text_out_unrated"),
+    ]
 
 
 def _standard_flags() -> list[pl.Expr]:

@@ -1,8 +1,7 @@
 """The pricing step: a frame of model calls in, the same frame with exact money out.
 
-Names are resolved once per distinct combination; everything after is column arithmetic in 64-bit pico-dollars. A count
-never costs more or less than `count * price` exactly; only prices finer than a pico-dollar are rounded, half to even,
-once per component.
+Names are resolved once per distinct combination; everything after is column arithmetic in 64-bit pico-dollars. A part
+costs `count * price` exactly; only prices finer than a pico-dollar are rounded, half to even, once per component.
 """
 
 from __future__ import annotations
@@ -12,55 +11,47 @@ from typing import Final, Literal
 
 import polars as pl
 
-from pricing_tables.cards import STANDARD
 from pricing_tables.catalog import Catalog
+from pricing_tables.lookup import Lookup, find_rates
+from pricing_tables.usage import (
+    APART,
+    BLOCKED,
+    OUT_OF_RANGE,
+    REASONS,
+    TOKENS,
+    UNKNOWN_MODEL,
+    parts_in,
+    problem,
+    reported_counts,
+    split,
+)
 
 TrustReported = Literal["never", "fallback", "prefer"]
 
 MONEY: Final = pl.Decimal(18, 12)
-COMPONENTS: Final = ("input", "cache_read", "cache_write", "output", "other")
-MAX_TOKENS: Final = 10**9
-MAX_EACH: Final = 10**6
 MAX_COST_PICO: Final = 10**18 - 1
 
-_KEYS: Final = ("provider", "request_model", "response_model", "service_tier", "batch")
-_TOKENS: Final = (
-    "input_tokens",
-    "cache_read_tokens",
-    "cache_write_5m_tokens",
-    "cache_write_1h_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "audio_input_tokens",
-    "audio_output_tokens",
-    "image_input_tokens",
-    "image_output_tokens",
-)
-_EACH: Final = ("search_requests", "requests")
-_STANDARD_TIERS: Final = frozenset({"", "auto", "default", "on_demand", "standard", "standard_only"})
-_CONTEXT_OF_TIER: Final[dict[str, str]] = {"batch": "batch", "flex": "flex", "priority": "priority", "fast": "fast"}
-_COMPONENT_COUNTS: Final[dict[str, tuple[str, ...]]] = {
+COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
     "input": ("input",),
     "cache_read": ("cache_read", "audio_cached", "image_cached"),
     "cache_write": ("write_5m", "write_1h"),
     "output": ("output", "reasoning"),
     "other": ("audio_in", "image_in", "audio_out", "image_out", "search", "request"),
 }
-_DAY_US: Final = 86_400_000_000
-_YOCTO: Final = 10**12
+"""Money column (`NAME_cost_usd`) -> the billed parts in it."""
 
-_RESOLVED: Final[dict[str, pl.DataType]] = {
-    "provider": pl.String(),
-    "request_model": pl.String(),
-    "response_model": pl.String(),
-    "service_tier": pl.String(),
-    "batch": pl.Boolean(),
-    "model": pl.String(),
-    "match": pl.String(),
-    "_card": pl.UInt32(),
-    "_unknown": pl.String(),
-    "_name_note": pl.String(),
-}
+_CELL_FLAGS: Final = (
+    "blocked",
+    "bills_input",
+    "bills_output",
+    "bills_searches",
+    "bills_requests_only",
+    "text_in_unrated",
+    "text_out_unrated",
+)
+_STATUS: Final = ("priced", "zero_rated", "reported", "unpriced")
+_PRICED, _ZERO_RATED, _REPORTED, _UNPRICED = range(4)
+_YOCTO: Final = 10**12
 
 
 def price_calls(calls: pl.DataFrame, catalog: Catalog, *, trust_reported: TrustReported = "fallback") -> pl.DataFrame:
@@ -74,190 +65,62 @@ def price_calls(calls: pl.DataFrame, catalog: Catalog, *, trust_reported: TrustR
     `trust_reported`: never, fallback (when there is no price of ours) or prefer. A reported 0 is never trusted.
     Errors: none for data; a missing column raises `polars.exceptions.ColumnNotFoundError`.
     """
-    frame = _with_prices(calls, _resolve(calls, catalog), catalog)
-    frame = frame.with_columns(_counts()).with_columns(_billed()).with_columns(_remainders())
-    frame = frame.with_columns(_problem().alias("_problem"))
-    frame = frame.with_columns(**_pico(frame))
-    frame = frame.with_columns(_cost=pl.sum_horizontal([f"_c_{name}" for name in COMPONENTS]))
-    frame = frame.with_columns(
-        _problem=pl.coalesce("_problem", pl.when(pl.col("_cost") > MAX_COST_PICO).then(pl.lit("cost out of range")))
+    lookup = find_rates(calls, catalog)
+    present = reported_counts(calls)
+    frame = split(_with_prices(calls, lookup, catalog, present), present)
+    frame = frame.with_columns(problem(present).alias("problem"))
+    frame = frame.with_columns(**_pico(frame, parts_in(present)))
+    frame = frame.with_columns(c_cost=pl.sum_horizontal([f"c_{name}" for name in COMPONENTS]))
+    too_dear = pl.col("problem").is_null() & (pl.col("c_cost") > MAX_COST_PICO)
+    if frame.select(too_dear.any()).item():
+        frame = frame.with_columns(problem=pl.when(too_dear).then(OUT_OF_RANGE).otherwise("problem").cast(pl.Int8))
+    frame = frame.with_columns(_status(trust_reported))
+    rate = lookup.cell.to_frame().select(pl.when(frame["status"] == _PRICED).then("cell")).to_series()
+    return calls.with_columns(
+        lookup.names["model"].gather(lookup.name).alias("model"),
+        lookup.names["match"].gather(lookup.name).alias("match"),
+        catalog.cards.cells["rate_id"].gather(rate).alias("rate_id"),
+        pl.Series("catalog_id", [catalog.catalog_id]).gather(rate * 0),
+        _notes(frame, lookup, catalog).alias("rate_note"),
+        *frame.select(_money(frame)).get_columns(),
+        pl.Series("status", _STATUS, dtype=pl.String).gather(frame["status"]),
     )
-    return _outcome(frame, catalog, trust_reported).select(
-        *calls.columns,
-        *("model", "match", "rate_id", "catalog_id", "rate_note"),
-        *(f"{name}_cost_usd" for name in COMPONENTS),
-        *("cost_usd", "status"),
-    )
 
 
-def _resolve(calls: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
-    """One row per distinct names: the canonical model and the card whose prices apply, or why there is none."""
-    rows = []
-    for row in calls.select(_KEYS).unique().iter_rows():
-        provider, request_model, response_model, service_tier, batch = row
-        found = catalog.resolver.resolve(provider, request_model, response_model)
-        card, note = None, found.note
-        unknown = found.note if found.model is None else None
-        if found.rated_as is not None:
-            context, tier_note = _context(service_tier, batch)
-            card = catalog.cards.index.get((found.rated_as, context))
-            if card is None:
-                card = catalog.cards.index[found.rated_as, STANDARD]
-                tier_note = tier_note or f"standard rate used: no {context} rate"
-            note = _join_notes(found.note, tier_note)
-        rows.append((*row, found.model, found.match, card, unknown, None if unknown else note))
-    return pl.DataFrame(rows, schema=_RESOLVED, orient="row")
+def _with_prices(calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, present: frozenset[str]) -> pl.DataFrame:
+    """The calls' counts beside the prices of their cell, only for the parts that this batch can hold."""
+    counts = [*TOKENS, "search_requests", "requests", "occurred_at", "usage_source", "failed", "reported_cost_usd"]
+    cells = catalog.cards.cells
+    columns = [*_CELL_FLAGS, *(flag for name, flag in APART.items() if name in present)]
+    columns += ["context_note", "cache_read_standard", "cache_write_standard"]
+    columns += [f"p_{part}" for part in parts_in(present)]
+    # Few prices are finer than a pico-dollar: their rests are carried only when some call of the batch meets one.
+    used = cells.select(pl.all().gather(lookup.cell.unique().drop_nulls()))
+    columns += [f"r_{part}" for part in parts_in(present) if (used[f"r_{part}"] != 0).any()]
+    prices = cells.select(pl.col("context_note").is_not_null() if name == "context_note" else name for name in columns)
+    unknown = lookup.names["unknown"].is_not_null().gather(lookup.name).alias("unknown")
+    return calls.select(counts).hstack(prices.select(pl.all().gather(lookup.cell))).with_columns(unknown)
 
 
-def _context(service_tier: str | None, batch: bool | None) -> tuple[str, str | None]:
-    """Which kind of price a call asks for, and what must be said when it cannot be had."""
-    tier = (service_tier or "").strip().lower().removeprefix("service_tier_")
-    if batch:
-        ignored = tier not in _STANDARD_TIERS and tier != "batch"
-        return "batch", f"batch rate used: no batch rate for service tier {tier}" if ignored else None
-    if tier in _STANDARD_TIERS:
-        return STANDARD, None
-    known = _CONTEXT_OF_TIER.get(tier)
-    return (known, None) if known else (STANDARD, f"standard rate used: unknown service tier {tier}")
-
-
-def _join_notes(*notes: str | None) -> str | None:
-    return "; ".join(note for note in notes if note) or None
-
-
-def _with_prices(calls: pl.DataFrame, resolved: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
-    """Attach the prices in force: the card's cell at the call's time and total input."""
-    book = catalog.cards
-    cards = book.cards.filter(pl.col("card").is_in(resolved["_card"].drop_nulls().unique().implode()))
-    edges: dict[str, list[str]] = {}
-    for axis in ("day", "clock", "tier"):
-        width = cards.get_column(f"{axis}_edges").list.len().max()
-        edges[axis] = [f"_{axis}{step}" for step in range(width if isinstance(width, int) else 0)]
-        cards = cards.with_columns(
-            pl.col(f"{axis}_edges").list.get(step, null_on_oob=True).alias(name)
-            for step, name in enumerate(edges[axis])
-        )
-    resolved = resolved.join(cards, left_on="_card", right_on="card", how="left")
-    frame = calls.join(resolved, on=list(_KEYS), how="left", nulls_equal=True, maintain_order="left")
-    moment = pl.col("occurred_at").dt.epoch("us")
-    cell = (
-        pl.col("base")
-        + _passed(moment, edges["day"]) * pl.col("steps_day")
-        + _passed(moment % _DAY_US, edges["clock"]) * pl.col("steps_clock")
-        + _passed(pl.col("input_tokens").fill_null(0), edges["tier"])
-    )
-    # A call without a time cannot be dated: the price of the beginning would be a guess.
-    cell = pl.when(pl.col("occurred_at").is_not_null()).then(cell)
-    position = frame.select(cell.alias("cell")).to_series()
-    return frame.hstack(book.cells.select(pl.all().gather(position)))
-
-
-def _passed(value: pl.Expr, edges: list[str]) -> pl.Expr:
-    """How many of a card's edges (inclusive, ascending, null = none) a value has reached."""
-    if not edges:
-        return pl.lit(0, dtype=pl.Int64)
-    return pl.sum_horizontal((value >= pl.col(edge)).fill_null(value=False).cast(pl.Int64) for edge in edges)
-
-
-def _counts() -> list[pl.Expr]:
-    """Counts as numbers: absent is 0, but a request is one request."""
-    counts = [pl.col(name).fill_null(0).alias(f"_{name}") for name in (*_TOKENS, "search_requests")]
-    return [*counts, pl.col("requests").fill_null(1).alias("_requests")]
-
-
-def _billed() -> list[pl.Expr]:
-    """Audio, image and reasoning counts that the rate bills apart, and the part of them that was read from the cache.
-
-    Telemetry counts cached audio under both audio and cache without saying how much: it is at least the excess of all
-    subsets over the total.
-    """
-    cached = pl.col("_cache_read_tokens") + pl.col("_cache_write_5m_tokens") + pl.col("_cache_write_1h_tokens")
-    audio = pl.when("audio_in_apart").then("_audio_input_tokens").otherwise(0)
-    image = pl.when("image_in_apart").then("_image_input_tokens").otherwise(0)
-    excess = (audio + image + cached - pl.col("_input_tokens")).clip(lower_bound=0)
-    audio_cached = pl.min_horizontal(excess, audio, "_cache_read_tokens")
-    image_cached = pl.min_horizontal(excess - audio_cached, image, pl.col("_cache_read_tokens") - audio_cached)
-    return [
-        cached.alias("_cached"),
-        (audio - audio_cached).alias("_n_audio_in"),
-        (image - image_cached).alias("_n_image_in"),
-        audio_cached.alias("_n_audio_cached"),
-        image_cached.alias("_n_image_cached"),
-        pl.when("audio_out_apart").then("_audio_output_tokens").otherwise(0).alias("_n_audio_out"),
-        pl.when("image_out_apart").then("_image_output_tokens").otherwise(0).alias("_n_image_out"),
-        pl.when("reasoning_apart").then("_reasoning_tokens").otherwise(0).alias("_n_reasoning"),
-    ]
-
-
-def _remainders() -> list[pl.Expr]:
-    """What is left of the totals once everything billed apart is taken out; negative = invalid usage."""
-    return [
-        (pl.col("_input_tokens") - pl.col("_cached") - pl.col("_n_audio_in") - pl.col("_n_image_in")).alias("_n_input"),
-        (pl.col("_cache_read_tokens") - pl.col("_n_audio_cached") - pl.col("_n_image_cached")).alias("_n_cache_read"),
-        pl.col("_cache_write_5m_tokens").alias("_n_write_5m"),
-        pl.col("_cache_write_1h_tokens").alias("_n_write_1h"),
-        (
-            pl.col("_output_tokens") - pl.col("_n_reasoning") - pl.col("_n_audio_out") - pl.col("_n_image_out")
-        ).alias("_n_output"),
-        pl.col("_search_requests").alias("_n_search"),
-        pl.col("_requests").alias("_n_request"),
-    ]
-
-
-def _problem() -> pl.Expr:
-    """The first reason why a call has no price of ours, else null."""
-    counts = [pl.col(name) for name in (*_TOKENS, *_EACH)]
-    per_request = pl.col("p_request").is_not_null() & pl.col("p_input").is_null() & pl.col("requests").is_not_null()
-    no_counts = pl.all_horizontal(pl.col(name).is_null() for name in (*_TOKENS, "search_requests")) & ~per_request
-    negative = pl.any_horizontal(count < 0 for count in counts)
-    huge = pl.any_horizontal(
-        *(pl.col(name) > MAX_TOKENS for name in _TOKENS), *(pl.col(name) > MAX_EACH for name in _EACH)
-    )
-    has_input, has_output = pl.col("p_input").is_not_null(), pl.col("p_output").is_not_null()
-    # A search or a rerank is billed by itself; it need not count tokens.
-    per_search = pl.all_horizontal(pl.col(name).is_null() for name in _TOKENS) & (pl.col("_n_search") > 0)
-    input_apart = pl.col("audio_in_apart") | pl.col("image_in_apart")
-    output_apart = pl.col("audio_out_apart") | pl.col("image_out_apart")
-    checks: list[tuple[pl.Expr, str | pl.Expr]] = [
-        ((pl.col("usage_source") == "missing") | no_counts, "no usage"),
-        (pl.col("_unknown").is_not_null(), pl.col("_unknown")),
-        (pl.col("occurred_at").is_null(), "no time"),
-        (negative, "invalid usage: a negative count"),
-        (huge, "invalid usage: a count out of range"),
-        (pl.col("blocked").is_not_null(), pl.col("blocked")),
-        (has_input & pl.col("input_tokens").is_null() & ~per_search, "input tokens not reported"),
-        (has_output & pl.col("output_tokens").is_null() & ~per_search, "output tokens not reported"),
-        (pl.col("_cached") > pl.col("_input_tokens"), "invalid usage: cached tokens exceed input tokens"),
-        (pl.col("_n_input") < 0, "invalid usage: parts of the input exceed input tokens"),
-        (pl.col("_n_output") < 0, "invalid usage: parts of the output exceed output tokens"),
-        (~has_input & input_apart & (pl.col("_n_input") + pl.col("_cached") > 0), "no rate for text input tokens"),
-        (~has_output & output_apart & (pl.col("_n_output") > 0), "no rate for text output tokens"),
-        (pl.col("p_search").is_null() & (pl.col("_n_search") > 0), "no rate for search requests"),
-    ]
-    reasons = [pl.when(holds).then(pl.lit(text) if isinstance(text, str) else text) for holds, text in checks]
-    return pl.coalesce(reasons)
-
-
-def _pico(frame: pl.DataFrame) -> dict[str, pl.Expr]:
-    """Each component in whole pico-dollars (Int64), only where there is no problem."""
-    valid = pl.col("_problem").is_null()
+def _pico(frame: pl.DataFrame, parts: list[str]) -> dict[str, pl.Expr]:
+    """Each component in whole pico-dollars (Int64), null where there is a problem."""
     components = {}
-    for name, counts in _COMPONENT_COUNTS.items():
-        whole = pl.sum_horizontal(pl.col(f"_n_{count}") * pl.col(f"p_{count}").fill_null(0) for count in counts)
-        fine = [count for count in counts if (frame[f"r_{count}"] != 0).any()]
+    for name, own in COMPONENTS.items():
+        billed = [part for part in own if part in parts]
+        terms = [pl.col(f"n_{part}") * pl.col(f"p_{part}").fill_null(0) for part in billed]
+        whole = pl.sum_horizontal(terms) if terms else pl.lit(0, dtype=pl.Int64)
+        fine = [part for part in billed if f"r_{part}" in frame.columns]
         if fine:
-            whole = whole + _half_even(
-                pl.sum_horizontal(
-                    pl.col(f"_n_{count}").cast(pl.Int128) * pl.col(f"r_{count}").fill_null(0) for count in fine
-                ),
-                whole,
+            rest = pl.sum_horizontal(
+                pl.col(f"n_{part}").cast(pl.Int128) * pl.col(f"r_{part}").fill_null(0) for part in fine
             )
-        components[f"_c_{name}"] = pl.when(valid).then(whole)
+            whole = whole + _half_even(rest, whole)
+        components[f"c_{name}"] = pl.when(pl.col("problem").is_null()).then(whole)
     return components
 
 
 def _half_even(rest: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    """`rest` (1e-24 dollars, not negative) in pico-dollars, rounded half to even of the sum `whole + rest`."""
+    """`rest` (1e-24 dollars, not negative) in pico-dollars, so that `whole + rest` is rounded half to even."""
     quotient = rest // _YOCTO
     twice = (rest - quotient * _YOCTO) * 2
     odd = (whole + quotient.cast(pl.Int64)) % 2 == 1
@@ -265,75 +128,76 @@ def _half_even(rest: pl.Expr, whole: pl.Expr) -> pl.Expr:
     return quotient.cast(pl.Int64) + up.cast(pl.Int64)
 
 
-def _outcome(frame: pl.DataFrame, catalog: Catalog, trust_reported: TrustReported) -> pl.DataFrame:
-    """Status, note and money from what was found."""
-    problem, reported = pl.col("_problem"), pl.col("reported_cost_usd")
-    trusted = reported.is_not_null() & (reported > 0)
-    no_tokens = pl.all_horizontal(pl.col(name).fill_null(0) == 0 for name in (*_TOKENS, "search_requests"))
-    free_failure = pl.col("failed").fill_null(value=False) & ((pl.col("usage_source") == "missing") | no_tokens)
-    use_reported = {
-        "never": pl.lit(value=False),
-        "fallback": trusted & problem.is_not_null() & ~free_failure,
-        "prefer": trusted,
-    }[trust_reported]
-    status = (
-        pl.when(use_reported)
-        .then(pl.lit("reported"))
-        .when(free_failure)
-        .then(pl.lit("zero_rated"))
-        .when(problem.is_not_null())
-        .then(pl.lit("unpriced"))
-        .otherwise(pl.lit("priced"))
-    )
-    frame = frame.with_columns(status.alias("status"))
-    priced = pl.col("status") == "priced"
-    free = pl.col("status") == "zero_rated"
-    by_sender = pl.col("status") == "reported"
-    money = {
-        f"{name}_cost_usd": pl.when(priced).then(_dollars(pl.col(f"_c_{name}"))).when(free).then(_zero())
-        for name in COMPONENTS
-    }
-    money["other_cost_usd"] = pl.when(by_sender).then(reported.cast(MONEY)).otherwise(money["other_cost_usd"])
-    cost = pl.when(priced).then(_dollars(pl.col("_cost"))).when(free).then(_zero())
-    return frame.with_columns(
-        **money,
-        cost_usd=pl.when(by_sender).then(reported.cast(MONEY)).otherwise(cost),
-        rate_id=pl.when(priced).then("rate_id"),
-        catalog_id=pl.when(priced).then(pl.lit(catalog.catalog_id)),
-        rate_note=_note(priced, free, by_sender),
-    )
+def _status(trust_reported: TrustReported) -> pl.Expr:
+    """UInt32 index into `_STATUS`."""
+    unpriced = pl.col("problem").is_not_null()
+    # Nothing was billed: no usage at all, or counts that are all zero.
+    empty = pl.all_horizontal((pl.col(name) == 0).fill_null(value=True) for name in (*TOKENS, "search_requests"))
+    idle = (pl.col("usage_source") == "missing").fill_null(value=False) | empty
+    failed = pl.col("failed").fill_null(value=False) & idle
+    trusted = (pl.col("reported_cost_usd") > 0).fill_null(value=False)
+    use_reported = {"never": pl.lit(value=False), "fallback": trusted & unpriced & ~failed, "prefer": trusted}
+    index = {_REPORTED: use_reported[trust_reported], _ZERO_RATED: failed, _UNPRICED: unpriced}
+    chosen: pl.Expr = pl.lit(_PRICED, dtype=pl.UInt32)
+    for code, holds in reversed(index.items()):
+        chosen = pl.when(holds).then(pl.lit(code, dtype=pl.UInt32)).otherwise(chosen)
+    return chosen.alias("status")
 
 
-def _note(priced: pl.Expr, free: pl.Expr, by_sender: pl.Expr) -> pl.Expr:
-    """What a reader of the row must know: why it has no price, or which price was missing."""
-    cached = pl.when(pl.col("cache_read_standard") & (pl.col("_n_cache_read") > 0))
-    written = pl.when(pl.col("cache_write_standard") & (pl.col("_n_write_5m") + pl.col("_n_write_1h") > 0))
+def _money(frame: pl.DataFrame) -> list[pl.Expr]:
+    """The five components and their sum in dollars; rows that are not priced by us are set apart only if there are any."""
+    seen = set(frame["status"].unique())
+    scale = pl.lit(Decimal("0.000000000001"), dtype=pl.Decimal(13, 12))
+    zero = pl.lit(Decimal(0), dtype=MONEY)
+    columns = []
+    for name in (*COMPONENTS, "cost"):
+        money = (pl.col(f"c_{name}").cast(pl.Decimal(38, 0)) * scale).cast(MONEY)
+        if seen & {_ZERO_RATED, _REPORTED}:
+            sent = pl.col("reported_cost_usd").cast(MONEY) if name in ("other", "cost") else pl.lit(None, dtype=MONEY)
+            money = pl.when(pl.col("status") == _ZERO_RATED).then(zero).otherwise(money)
+            money = pl.when(pl.col("status") == _REPORTED).then(sent).otherwise(money)
+        columns.append(money.alias("cost_usd" if name == "cost" else f"{name}_cost_usd"))
+    return columns
+
+
+def _notes(frame: pl.DataFrame, lookup: Lookup, catalog: Catalog) -> pl.Series:
+    """What a reader of a row must know: why it has no price, or which special price was missing. Mostly null."""
+    cache_read = pl.col("cache_read_standard") & (pl.col("n_cache_read") > 0)
+    cache_write = pl.col("cache_write_standard") & (pl.col("n_write_5m") + pl.col("n_write_1h") > 0)
+    named = lookup.names["name_note"].is_not_null().gather(lookup.name)
+    wanted = (pl.col("status") != _PRICED) | pl.lit(named) | pl.col("context_note") | cache_read | cache_write
+    mask = frame.select(wanted.fill_null(value=False).alias("wanted")).to_series()
+    if not mask.any():
+        return pl.Series("rate_note", [None], dtype=pl.String).new_from_index(0, frame.height)
+    columns = ["status", "problem", "cache_read_standard", "cache_write_standard"]
+    few = frame.select(*columns, "n_cache_read", "n_write_5m", "n_write_1h").filter(mask)
+    names = lookup.names.select("unknown", "name_note").select(pl.all().gather(lookup.name.filter(mask)))
+    cells = catalog.cards.cells.select("context_note", "blocked_reason")
+    few = few.hstack(names).hstack(cells.select(pl.all().gather(lookup.cell.filter(mask))))
     special = pl.concat_str(
-        pl.col("_name_note"),
-        pl.col("context_note"),
-        cached.then(pl.lit("standard rate used for cache reads")),
-        written.then(pl.lit("standard rate used for cache writes")),
+        "name_note",
+        "context_note",
+        pl.when(cache_read).then(pl.lit("standard rate used for cache reads")),
+        pl.when(cache_write).then(pl.lit("standard rate used for cache writes")),
         separator="; ",
         ignore_nulls=True,
     )
-    ours = pl.coalesce("_problem", pl.lit("preferred to our own price"))
-    return (
-        pl.when(free)
-        .then(pl.lit("failed call"))
-        .when(by_sender)
-        .then(pl.concat_str(pl.lit("reported cost used: "), ours))
-        .when(priced)
-        .then(pl.when(special != "").then(special))
-        .otherwise(pl.col("_problem"))
+    reason = (
+        pl.when(pl.col("problem") == UNKNOWN_MODEL)
+        .then("unknown")
+        .when(pl.col("problem") == BLOCKED)
+        .then("blocked_reason")
+        .otherwise(pl.col("problem").replace_strict(REASONS, default=None, return_dtype=pl.String))
     )
-
-
-def _dollars(pico: pl.Expr) -> pl.Expr:
-    scale = pl.lit(Decimal("0.000000000001"), dtype=pl.Decimal(13, 12))
-    return (pico.cast(pl.Decimal(38, 0)) * scale).cast(MONEY)
-
-
-def _zero() -> pl.Expr:
-    return pl.lit(Decimal(0), dtype=MONEY)
-
-
+    sent = pl.lit("reported cost used: ") + pl.coalesce(reason, pl.lit("preferred to our own price"))
+    note = (
+        pl.when(pl.col("status") == _ZERO_RATED)
+        .then(pl.lit("failed call"))
+        .when(pl.col("status") == _REPORTED)
+        .then(sent)
+        .when(pl.col("status") == _UNPRICED)
+        .then(reason)
+        .otherwise(pl.when(special != "").then(special))
+    )
+    place = mask.to_frame().select(pl.when("wanted").then(pl.col("wanted").cum_sum() - 1)).to_series()
+    return few.select(note.alias("rate_note")).to_series().gather(place)
