@@ -4,9 +4,10 @@ from typing import Final
 
 import polars as pl
 
+from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Reading, note_when, present, scope_is, scope_starts
 from receiver.dialects.gen_ai import INCLUSIVE, gen_ai_variant
-from receiver.wide import attr_int, first
+from receiver.wide import first
 
 _AGGREGATED: Final = "gen_ai.aggregated_usage."
 AGGREGATED: Final = {
@@ -19,7 +20,7 @@ AGGREGATED: Final = {
 
 
 def _run(df: pl.DataFrame, base: Reading) -> Reading:
-    summed = {name: pl.coalesce(attr_int(df, key), base[name]) for name, key in AGGREGATED.items()}
+    summed = {name: pl.coalesce(count_attr(df, key), base[name]) for name, key in AGGREGATED.items()}
     return {
         **summed,
         "role": pl.lit("aggregate"),
@@ -33,7 +34,8 @@ PYDANTIC_AI_RUN = gen_ai_variant(
         present(df, *AGGREGATED.values())
         | (scope_is("pydantic-ai") & pl.col("name").str.contains(r"^(?:agent run|invoke_agent)"))
     ),
-    keys=("model_name", *AGGREGATED.values()),
+    keys=("model_name",),
+    counts=tuple(AGGREGATED.values()),
     exclusive=INCLUSIVE,
     change=_run,
 )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from receiver.dialects.counts import with_counts
 from receiver.dialects.dialect import Dialect
 from receiver.dialects.payload import unquoted
 from receiver.dialects.providers import settle_provider
@@ -32,16 +33,22 @@ def calls_of(spans: pl.DataFrame, dialects: Sequence[Dialect]) -> pl.DataFrame:
 
 def read_spans(spans: pl.DataFrame, dialects: Sequence[Dialect]) -> pl.DataFrame:
     """Spans with their dialect's reading beside them; spans of no dialect are left out. In span order."""
-    claim = pl.coalesce([pl.when(d.detect(spans)).then(pl.lit(i, dtype=pl.Int16)) for i, d in enumerate(dialects)])
-    numbered = spans.with_row_index("_row").with_columns(_dialect=claim)
+    counts = frozenset[str]().union(*(dialect.counts for dialect in dialects))
+    frame = with_counts(spans.rechunk(), counts)
+    claim = pl.coalesce([pl.when(d.detect(frame)).then(pl.lit(i, dtype=pl.Int16)) for i, d in enumerate(dialects)])
+    numbered = frame.with_row_index("_row").with_columns(_dialect=claim)
     seen = numbered["_dialect"].drop_nulls().unique().sort().to_list()
-    parts = [_read(numbered.filter(pl.col("_dialect") == index), dialects[index]) for index in seen]
+    parts = [_read(numbered, index, dialects[index]) for index in seen]
     if not parts:
         return pl.DataFrame(schema={"dialect": pl.String(), **READING_SCHEMA})
-    return pl.concat(parts).sort("_row").drop("_row")
+    return pl.concat(parts, rechunk=True).sort("_row").drop("_row")
 
 
-def _read(rows: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+def _read(numbered: pl.DataFrame, index: int, dialect: Dialect) -> pl.DataFrame:
+    """The reading of the spans that fell to one dialect."""
+    wide = [name for name in numbered.columns if name in dialect.columns]
+    mine = numbered.select("_row", "_dialect", "name", *_SPAN_COLUMNS, *wide).filter(pl.col("_dialect") == index)
+    rows = dialect.prepare(mine)
     reading = dialect.read(rows)
     fields = [
         reading.get(name, pl.lit(None)).cast(dtype, strict=False).alias(name) for name, dtype in READING_SCHEMA.items()
@@ -50,13 +57,7 @@ def _read(rows: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
         [pl.col(name).is_not_null() for name in ("request_model", "response_model", "input", "output", "requests")]
     )
     counted = known | (pl.col("marker").fill_null(value=False) & (pl.col("role") == "call"))
-    # Lazy, because a dialect reads several fields out of one document: the engine then takes each part out once.
-    return (
-        rows.lazy()
-        .select(pl.col("_row", *_SPAN_COLUMNS), pl.lit(dialect.name).alias("dialect"), *fields)
-        .filter(counted)
-        .collect()
-    )
+    return rows.select("_row", *_SPAN_COLUMNS, pl.lit(dialect.name).alias("dialect"), *fields).filter(counted)
 
 
 def _as_calls(readings: pl.DataFrame) -> pl.DataFrame:

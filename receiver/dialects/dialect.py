@@ -5,30 +5,45 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from receiver.dialects.counts import count_column
 from receiver.wide import column
 
 Reading = dict[str, pl.Expr]
 """Expressions for fields of ``READING_SCHEMA``; a field that is left out is unknown."""
 
 
+def unchanged(df: pl.DataFrame) -> pl.DataFrame:
+    """Prepare nothing."""
+    return df
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One instrumentation's way of writing model calls into spans.
 
-    ``detect`` and ``read`` receive a spans frame (to see which ``@KEY`` columns it has) and answer with expressions
-    over it; neither looks at values itself.
+    ``detect`` and ``read`` receive a spans frame (to see which columns it has) and answer with expressions over it.
+    Text attributes (``keys``) are there as ``@KEY``, counts (``counts``) already as integers, see ``counts.py``.
+    ``prepare`` may drop rows that are certainly no calls and add helper columns (``_name``), so that a document
+    inside an attribute is searched once.
     """
 
     name: str
     keys: frozenset[str]
+    counts: frozenset[str]
     detect: Callable[[pl.DataFrame], pl.Expr]
     read: Callable[[pl.DataFrame], Reading]
+    prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns it reads, as far as a batch has them."""
+        return frozenset(column(key) for key in self.keys) | frozenset(count_column(key) for key in self.counts)
 
 
 def present(df: pl.DataFrame, *keys: str) -> pl.Expr:
-    """Whether a span carries any of the attributes (empty values count)."""
-    columns = [pl.col(column(key)).is_not_null() for key in keys if column(key) in df.columns]
-    return pl.any_horizontal(columns) if columns else pl.lit(value=False)
+    """Whether a span carries any of the attributes (empty text counts, an invalid count does not)."""
+    names = [name for key in keys for name in (column(key), count_column(key)) if name in df.columns]
+    return pl.any_horizontal([pl.col(name).is_not_null() for name in names]) if names else pl.lit(value=False)
 
 
 def scope_is(*names: str) -> pl.Expr:

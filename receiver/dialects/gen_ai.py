@@ -9,9 +9,10 @@ from typing import Final
 
 import polars as pl
 
-from receiver.dialects.dialect import Dialect, Reading, present
+from receiver.dialects.counts import count_attr
+from receiver.dialects.dialect import Dialect, Reading, present, unchanged
 from receiver.dialects.roles import is_inference, role_of_operation
-from receiver.wide import attr_bool, attr_int, first
+from receiver.wide import attr_bool, first
 
 OPERATION: Final = ("gen_ai.operation.name", "llm.request.type")
 PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.vendor")
@@ -90,9 +91,10 @@ COUNTS: Final = {
 KEYS: Final = frozenset(
     {
         "gen_ai.response.id", "error.type", *OPERATION, *PROVIDER, *HOST, *REQUEST_MODEL, *RESPONSE_MODEL,
-        *SERVED_TIER, *REQUESTED_TIER, *BATCH, *COST, *(key for keys in COUNTS.values() for key in keys),
+        *SERVED_TIER, *REQUESTED_TIER, *BATCH, *COST,
     }
 )  # fmt: skip
+COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
 
 
 def read_gen_ai(df: pl.DataFrame) -> Reading:
@@ -111,7 +113,7 @@ def read_gen_ai(df: pl.DataFrame) -> Reading:
         "reported_cost": first(df, *COST),
         "response_id": first(df, "gen_ai.response.id"),
         "error": first(df, "error.type"),
-        **{name: attr_int(df, *keys) for name, keys in COUNTS.items()},
+        **{name: count_attr(df, *keys) for name, keys in COUNTS.items()},
     }
 
 
@@ -120,7 +122,9 @@ def gen_ai_variant(
     detect: Callable[[pl.DataFrame], pl.Expr],
     *,
     keys: tuple[str, ...] = (),
+    counts: tuple[str, ...] = (),
     exclusive: pl.Expr | None = None,
+    prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged,
     change: Callable[[pl.DataFrame, Reading], Reading] | None = None,
 ) -> Dialect:
     """A dialect that speaks the conventions but for the fields that ``change`` answers with.
@@ -133,7 +137,7 @@ def gen_ai_variant(
         stated = {} if exclusive is None else {"exclusive": exclusive}
         return {**base, **stated, **(change(df, base) if change else {})}
 
-    return Dialect(name, KEYS | frozenset(keys), detect, read)
+    return Dialect(name, KEYS | frozenset(keys), COUNT_KEYS | frozenset(counts), detect, read, prepare)
 
 
 INCLUSIVE: Final = pl.lit(value=False)

@@ -31,6 +31,10 @@ def _detect(df: pl.DataFrame) -> pl.Expr:
     return present(df, TYPE, USAGE, MODEL) | (pl.col("scope_name") == "langfuse-sdk")
 
 
+def _prepare(df: pl.DataFrame) -> pl.DataFrame:
+    return df.with_columns(_usage=json_object(attr(df, USAGE)))
+
+
 def _buckets(usage: pl.Expr) -> Reading:
     read = count_field(usage, "input_cache_read", "input_cached_tokens", "cache_read_input_tokens")
     written = count_field(usage, "input_cache_creation", "cache_creation_input_tokens")
@@ -54,7 +58,7 @@ def _sum(whole: pl.Expr, *parts: pl.Expr) -> pl.Expr:
 
 
 def _change(df: pl.DataFrame, base: Reading) -> Reading:
-    usage = json_object(attr(df, USAGE))
+    usage = pl.col("_usage")
     bucketed = field(usage, "input").is_not_null() | field(usage, "output").is_not_null()
     native, buckets = raw_usage(usage), _buckets(usage)
     shown = {name: pl.when(bucketed).then(buckets.get(name, pl.lit(None))).otherwise(native[name]) for name in native}
@@ -75,5 +79,9 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
 
 
 LANGFUSE = gen_ai_variant(
-    "langfuse", _detect, keys=(USAGE, COST, TYPE, MODEL, OUTPUT, TIER, ASKED, PROVIDER), change=_change
+    "langfuse",
+    _detect,
+    keys=(USAGE, COST, TYPE, MODEL, OUTPUT, TIER, ASKED, PROVIDER),
+    prepare=_prepare,
+    change=_change,
 )

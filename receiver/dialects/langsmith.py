@@ -17,9 +17,12 @@ PROVIDER: Final = "langsmith.metadata.ls_provider"
 MODEL: Final = "langsmith.metadata.ls_model_name"
 
 
+def _prepare(df: pl.DataFrame) -> pl.DataFrame:
+    return df.with_columns(_usage=json_object(attr(df, USAGE)))
+
+
 def _change(df: pl.DataFrame, base: Reading) -> Reading:
-    kind = attr(df, KIND).str.to_lowercase()
-    usage = json_object(attr(df, USAGE))
+    kind, usage = attr(df, KIND).str.to_lowercase(), pl.col("_usage")
     short = count_field(usage, "input_token_details.ephemeral_5m_input_tokens")
     long = count_field(usage, "input_token_details.ephemeral_1h_input_tokens")
     written = count_field(usage, "input_token_details.cache_creation")
@@ -51,5 +54,6 @@ LANGSMITH = gen_ai_variant(
     "langsmith",
     lambda df: present(df, KIND) | (pl.col("scope_name") == "langsmith"),
     keys=(KIND, USAGE, PROVIDER, MODEL),
+    prepare=_prepare,
     change=_change,
 )

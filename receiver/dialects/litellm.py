@@ -18,8 +18,12 @@ USAGE: Final = "metadata.usage_object"
 ROUTED: Final = "litellm.provider.model"
 
 
+def _prepare(df: pl.DataFrame) -> pl.DataFrame:
+    return df.with_columns(_usage=repr_to_json(attr(df, USAGE)))
+
+
 def _change(df: pl.DataFrame, base: Reading) -> Reading:
-    parts = raw_usage(repr_to_json(attr(df, USAGE)))
+    parts = raw_usage(pl.col("_usage"))
     streamed = attr_bool(df, "llm.is_streaming").fill_null(value=False)
     echo = streamed & (base["response_model"] == base["request_model"]).fill_null(value=False)
     routed = first(df, ROUTED).str.extract(r"^([^/]+)/", 1)
@@ -37,5 +41,6 @@ LITELLM = gen_ai_variant(
     "litellm",
     lambda df: pl.col("scope_name") == "litellm",
     keys=(USAGE, ROUTED, "llm.is_streaming"),
+    prepare=_prepare,
     change=_change,
 )

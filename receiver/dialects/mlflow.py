@@ -25,10 +25,17 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 
 
-def _read(df: pl.DataFrame) -> Reading:
-    usage, answer = json_object(attr(df, USAGE)), json_object(attr(df, "mlflow.spanOutputs"))
-    native = raw_usage(field(answer, "usage"))
+def _prepare(df: pl.DataFrame) -> pl.DataFrame:
+    """Keep spans of models and with usage, and take the provider's usage out of the answer once."""
     kind = unquoted(attr(df, "mlflow.spanType")).str.to_uppercase()
+    calls = df.with_columns(_kind=kind).filter(pl.col("_kind").is_in(KINDS) | attr(df, USAGE).is_not_null())
+    answer = json_object(attr(calls, "mlflow.spanOutputs"))
+    return calls.with_columns(_answer=answer, _native=field(answer, "usage"))
+
+
+def _read(df: pl.DataFrame) -> Reading:
+    usage, answer, kind = json_object(attr(df, USAGE)), pl.col("_answer"), pl.col("_kind")
+    native = raw_usage(pl.col("_native"))
     written = count_field(usage, "cache_creation_input_tokens")
     said, asked = unquoted(first(df, "mlflow.llm.model")), unquoted(first(df, "model"))
     return {
@@ -61,7 +68,7 @@ def _read(df: pl.DataFrame) -> Reading:
     }
 
 
-MLFLOW = Dialect("mlflow", KEYS, lambda df: present(df, USAGE, "mlflow.spanType"), _read)
+MLFLOW = Dialect("mlflow", KEYS, frozenset(), lambda df: present(df, USAGE, "mlflow.spanType"), _read, _prepare)
 
 MLFLOW_SEMCONV = gen_ai_variant(
     "mlflow_semconv",

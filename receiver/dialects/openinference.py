@@ -9,11 +9,12 @@ from typing import Final
 
 import polars as pl
 
+from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Dialect, Reading, present, scope_is
 from receiver.dialects.gen_ai import BATCH, COST
 from receiver.dialects.payload import count_field, field, first_field, json_object
 from receiver.dialects.roles import role
-from receiver.wide import attr, attr_bool, attr_int, first
+from receiver.wide import attr, attr_bool, first
 
 COUNTS: Final = {
     "input": ("llm.token_count.prompt",),
@@ -31,9 +32,10 @@ KEYS: Final = frozenset(
         "openinference.span.kind", "llm.provider", "llm.system", "llm.model_name", "llm.request.model_name",
         "llm.response.model_name", "embedding.model_name", "reranker.model_name", "llm.invocation_parameters",
         "embedding.invocation_parameters", "output.value", "metadata", "gen_ai.response.id", "error.type",
-        *BATCH, *COST, *(key for keys in COUNTS.values() for key in keys),
+        *BATCH, *COST,
     }
 )  # fmt: skip
+COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
 
 _REQUEST_NAMED: Final = (
     "openinference.instrumentation.litellm",
@@ -49,39 +51,54 @@ def _detect(df: pl.DataFrame) -> pl.Expr:
     return present(df, "openinference.span.kind", *COUNTS["input"], *COUNTS["output"])
 
 
-def _read(df: pl.DataFrame) -> Reading:
+def _prepare(df: pl.DataFrame) -> pl.DataFrame:
+    """Keep spans of models, and take the answer apart once: the provider's own, or LangChain's metadata about it.
+
+    Only the split of cache writes is missing on the span itself, so other answers are not searched for usage.
+    """
     kind = attr(df, "openinference.span.kind").str.to_uppercase()
-    counts = {name: attr_int(df, *keys) for name, keys in COUNTS.items()}
-    output = json_object(attr(df, "output.value"))
-    # A usage object lies in the answer itself, or under LangChain's message. Only the split of writes is missing on
-    # the span, so answers without cache writes are not searched for one.
-    split = pl.when(counts["cache_write"] > 0).then(output)
+    models = present(df, "llm.model_name", "embedding.model_name", *COUNTS["input"], *COUNTS["output"])
+    calls = df.with_columns(_kind=kind).filter(pl.col("_kind").is_in(KINDS) | models)
+    document = json_object(attr(calls, "output.value"))
+    langchain = document.str.starts_with('{"generations"')
+    answers = calls.with_columns(
+        _answer=pl.when(~langchain).then(document),
+        _about=field(pl.when(langchain).then(document), _LANGCHAIN),
+        _written=count_attr(calls, *COUNTS["cache_write"]) > 0,
+    )
+    written = answers.with_columns(
+        _usage=field(pl.when("_written").then(pl.coalesce("_answer", "_about")), "usage"),
+    )
+    return written.with_columns(_split=field(pl.col("_usage"), "cache_creation"))
+
+
+def _read(df: pl.DataFrame) -> Reading:
+    kind, answer, about = pl.col("_kind"), pl.col("_answer"), pl.col("_about")
+    counts = {name: count_attr(df, *keys) for name, keys in COUNTS.items()}
     return {
         "role": role(kind.is_in(KINDS) | kind.is_null()),
         "marker": kind.is_in(KINDS),
         "operation": kind.replace({"LLM": "chat"}),
         "provider": first(df, "llm.provider", "llm.system"),
-        "service_tier": first_field(output, "service_tier", "usage.service_tier", _LANGCHAIN + ".service_tier"),
+        "service_tier": pl.coalesce(
+            first_field(pl.coalesce(answer, about), "service_tier"), field(pl.col("_usage"), "service_tier")
+        ),
         "batch": attr_bool(df, *BATCH),
-        "cache_write_5m": _written(split, "ephemeral_5m_input_tokens"),
-        "cache_write_1h": _written(split, "ephemeral_1h_input_tokens"),
-        "search_requests": count_field(split, "usage.server_tool_use.web_search_requests"),
+        "cache_write_5m": count_field(pl.col("_split"), "ephemeral_5m_input_tokens"),
+        "cache_write_1h": count_field(pl.col("_split"), "ephemeral_1h_input_tokens"),
+        "search_requests": count_field(pl.col("_usage"), "server_tool_use.web_search_requests"),
         "exclusive": pl.lit(value=False),
         "reported_cost": first(df, *COST),
         "response_id": pl.coalesce(
-            first(df, "gen_ai.response.id"), first_field(output, "id", "response_id", _LANGCHAIN + ".id")
+            first(df, "gen_ai.response.id"), first_field(answer, "id", "response_id"), field(about, "id")
         ),
         "error": first(df, "error.type"),
         **counts,
-        **_models(df, output, counts["output"].is_not_null() | counts["input"].is_not_null()),
+        **_models(df, counts["output"].is_not_null() | counts["input"].is_not_null()),
     }
 
 
-def _written(document: pl.Expr, name: str) -> pl.Expr:
-    return count_field(document, "usage.cache_creation." + name, f"{_LANGCHAIN}.usage.cache_creation.{name}")
-
-
-def _models(df: pl.DataFrame, output: pl.Expr, answered: pl.Expr) -> Reading:
+def _models(df: pl.DataFrame, answered: pl.Expr) -> Reading:
     """Request and response model; ``llm.model_name`` counts as the response's only where that is sure."""
     said = first(df, "llm.model_name", "embedding.model_name", "reranker.model_name")
     parameters = pl.coalesce(attr(df, "llm.invocation_parameters"), attr(df, "embedding.invocation_parameters"))
@@ -90,7 +107,9 @@ def _models(df: pl.DataFrame, output: pl.Expr, answered: pl.Expr) -> Reading:
         field(json_object(attr(df, "metadata")), "ls_model_name"),
         field(json_object(parameters), "model"),
     )
-    shown = first_field(output, "model", "model_version", _LANGCHAIN + ".model_name", _LANGCHAIN + ".model")
+    shown = pl.coalesce(
+        first_field(pl.col("_answer"), "model", "model_version"), first_field(pl.col("_about"), "model_name", "model")
+    )
     repeats = scope_is(*_REQUEST_NAMED) | ~answered | (said == asked).fill_null(value=False)
     return {
         "request_model": pl.coalesce(asked, pl.when(repeats & (said != shown).fill_null(value=True)).then(said)),
@@ -98,7 +117,7 @@ def _models(df: pl.DataFrame, output: pl.Expr, answered: pl.Expr) -> Reading:
     }
 
 
-OPENINFERENCE = Dialect("openinference", KEYS, _detect, _read)
+OPENINFERENCE = Dialect("openinference", KEYS, COUNT_KEYS, _detect, _read, _prepare)
 
 PAID_OPENINFERENCE = replace(
     OPENINFERENCE,

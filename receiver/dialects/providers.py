@@ -119,15 +119,15 @@ def settle_provider(readings: pl.DataFrame) -> pl.DataFrame:
     In order: the provider slot; for OpenAI-compatible clients the host they talk to; the model id's own prefix; the
     model family (inferred). Frame in, frame out; needs provider, host, request_model, response_model.
     """
-    model = pl.coalesce("request_model", "response_model")
     slot, host = fold_provider(pl.col("provider")), provider_of_host(pl.col("host"))
-    named = pl.coalesce(pl.when(slot.is_null() | (slot == "openai")).then(host), slot, provider_of_model_path(model))
-    return (
-        readings.lazy()
-        .with_columns(provider=named)
-        .with_columns(
-            provider=pl.coalesce("provider", provider_of_family(model)),
-            provider_inferred=pl.col("provider").is_null() & provider_of_family(model).is_not_null(),
-        )
-        .collect()
+    model = pl.coalesce("request_model", "response_model")
+    named = readings.with_columns(
+        provider=pl.coalesce(pl.when(slot.is_null() | (slot == "openai")).then(host), slot),
+        provider_inferred=pl.lit(value=False),
+    )
+    if named["provider"].null_count() == 0:  # the rule; searching model ids is for the rest
+        return named
+    return named.with_columns(provider=pl.coalesce("provider", provider_of_model_path(model))).with_columns(
+        provider=pl.coalesce("provider", provider_of_family(model)),
+        provider_inferred=pl.col("provider").is_null() & provider_of_family(model).is_not_null(),
     )

@@ -54,5 +54,8 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     GENERIC,
 )
 
-WANTED_KEYS: Final[frozenset[str]] = frozenset().union(*(dialect.keys for dialect in DIALECTS))
+COUNT_KEYS: Final[frozenset[str]] = frozenset().union(*(dialect.counts for dialect in DIALECTS))
+"""Attributes that are counts wherever they occur."""
+
+WANTED_KEYS: Final[frozenset[str]] = COUNT_KEYS.union(*(dialect.keys for dialect in DIALECTS))
 """Span attributes the decoder has to set apart so that every dialect can be read."""

@@ -9,13 +9,14 @@ from typing import Final
 
 import polars as pl
 
+from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Dialect, Reading, note_when, present
 from receiver.dialects.gen_ai import BATCH, INCLUSIVE, gen_ai_variant
 from receiver.dialects.payload import count_field, field, first_field, json_object
 from receiver.dialects.providers import fold_provider
 from receiver.dialects.raw_usage import prefer, raw_usage
 from receiver.dialects.roles import is_inner_sdk_span, role
-from receiver.wide import attr, attr_bool, attr_int, first
+from receiver.wide import attr, attr_bool, first
 
 DETAILS: Final = (
     "ai.usage.inputTokenDetails.noCacheTokens",
@@ -34,26 +35,32 @@ KEYS: Final = frozenset(
     {
         "ai.operationId", "ai.model.provider", "ai.model.id", "ai.response.model", "ai.response.id",
         "ai.response.providerMetadata", "gen_ai.system", "gen_ai.request.model", "gen_ai.response.model",
-        "gen_ai.response.id", "error.type", *DETAILS, *BATCH, *(key for keys in COUNTS.values() for key in keys),
+        "gen_ai.response.id", "error.type", *BATCH,
     }
 )  # fmt: skip
+COUNT_KEYS: Final = frozenset((*DETAILS, *(key for keys in COUNTS.values() for key in keys)))
 
 _OPERATION_WORDS: Final = (
     ("embed", "embeddings"), ("rerank", "rerank"), ("image", "image"), ("transcri", "audio"), ("speech", "audio"),
 )  # fmt: skip
 
 
+def _prepare(df: pl.DataFrame) -> pl.DataFrame:
+    metadata = json_object(attr(df, "ai.response.providerMetadata"))
+    return df.with_columns(_metadata=metadata).with_columns(_anthropic=field(pl.col("_metadata"), "anthropic.usage"))
+
+
 def _read(df: pl.DataFrame) -> Reading:
     operation_id = attr(df, "ai.operationId")
     provider = first(df, "ai.model.provider", "gen_ai.system")
-    metadata = json_object(attr(df, "ai.response.providerMetadata"))
-    counts = {name: attr_int(df, *keys) for name, keys in COUNTS.items()}
+    metadata = pl.col("_metadata")
+    counts = {name: count_attr(df, *keys) for name, keys in COUNTS.items()}
     detailed = present(df, *DETAILS)
     exclusive = ~detailed & (
         fold_provider(provider).is_in(("anthropic", "aws")).fill_null(value=False)
         | provider.str.contains("anthropic").fill_null(value=False)
     )
-    extra = _from_metadata(metadata)
+    extra = _from_metadata(metadata, raw_usage(pl.col("_anthropic")))
     bare = ~detailed & counts["cache_read"].is_null() & extra["cache_read"].is_null() & counts["total"].is_null()
     return {
         "role": role(is_inner_sdk_span(operation_id)),
@@ -74,9 +81,8 @@ def _read(df: pl.DataFrame) -> Reading:
     }
 
 
-def _from_metadata(metadata: pl.Expr) -> Reading:
+def _from_metadata(metadata: pl.Expr, anthropic: Reading) -> Reading:
     """Parts of the usage that only the provider's metadata names; never the totals."""
-    anthropic = raw_usage(field(metadata, "anthropic.usage"))
     return {
         "cache_read": pl.coalesce(
             anthropic["cache_read"],
@@ -113,7 +119,7 @@ def _operation(operation_id: pl.Expr) -> pl.Expr:
     return pl.coalesce([*named, pl.lit("chat")])
 
 
-VERCEL = Dialect("vercel", KEYS, lambda df: present(df, "ai.operationId"), _read)
+VERCEL = Dialect("vercel", KEYS, COUNT_KEYS, lambda df: present(df, "ai.operationId"), _read, _prepare)
 
 VERCEL_OTEL = gen_ai_variant(
     "vercel_otel", lambda df: (pl.col("scope_name") == "ai") & present(df, "gen_ai.operation.name"), exclusive=INCLUSIVE
