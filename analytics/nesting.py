@@ -57,7 +57,7 @@ def _call_forest(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """up: row of the nearest call row above. fragment: the missing span that ends the climb from here, else null."""
     crowded = calls.filter(pl.len().over("trace_id") > 1).select("row", *SPAN_KEY, "parent_span_id")
     if crowded.is_empty():
-        return calls.select(pl.lit(None, ROW).alias("up"), pl.lit(None, pl.String).alias("fragment"))
+        return pl.DataFrame(schema={"up": ROW, "fragment": pl.String}).clear(calls.height)
     others = (
         spans.select(*SPAN_KEY, "parent_span_id")
         .join(crowded.select("trace_id").unique(), on="trace_id", how="semi")

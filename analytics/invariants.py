@@ -1,0 +1,166 @@
+"""What must hold in every lake at every moment, as SQL that returns the rows which break it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """`sql`: one DuckDB SELECT over the lake's tables that returns what breaks the rule in `explanation`."""
+
+    name: str
+    sql: str
+    explanation: str
+
+
+_BILLABLE = "status <> 'aggregate'"
+
+CONSERVATION = Invariant(
+    "conservation",
+    f"""
+    WITH totals AS (
+        SELECT
+            (SELECT coalesce(sum(cost_usd), 0) FROM cost_links) AS linked_usd,
+            (SELECT coalesce(sum(cost_usd), 0) FROM costs
+             WHERE {_BILLABLE} AND cost_id NOT IN (SELECT cost_id FROM cost_links)) AS unclaimed_usd,
+            (SELECT coalesce(sum(cost_usd), 0) FROM costs WHERE {_BILLABLE}) AS billable_usd
+    )
+    SELECT * FROM totals WHERE linked_usd + unclaimed_usd <> billable_usd
+    """,
+    "Linked and unclaimed cost together must be the billable cost, to the picodollar.",
+)
+
+LINKS_ADD_UP = Invariant(
+    "links_add_up",
+    """
+    SELECT c.cost_id, any_value(c.cost_usd) AS cost_usd, sum(l.cost_usd) AS linked_usd
+    FROM cost_links l JOIN costs c USING (cost_id)
+    GROUP BY c.cost_id
+    HAVING sum(l.cost_usd) IS DISTINCT FROM any_value(c.cost_usd)
+    """,
+    "The links of one cost must add up to it, and be NULL when it is unknown.",
+)
+
+LINKS_HAVE_ENDS = Invariant(
+    "links_have_ends",
+    f"""
+    SELECT l.cost_id, l.signal_id
+    FROM cost_links l
+    LEFT JOIN (SELECT cost_id FROM costs WHERE {_BILLABLE}) c USING (cost_id)
+    LEFT JOIN (SELECT signal_id FROM signals) s USING (signal_id)
+    WHERE c.cost_id IS NULL OR s.signal_id IS NULL
+    """,
+    "A link must join a billable cost and a signal that exist.",
+)
+
+NO_DUPLICATES = Invariant(
+    "no_duplicates",
+    """
+    SELECT 'spans' AS table_name, trace_id || ':' || span_id AS id, count(*) AS copies
+    FROM spans GROUP BY trace_id, span_id HAVING count(*) > 1
+    UNION ALL
+    SELECT 'costs', cost_id, count(*) FROM costs GROUP BY cost_id HAVING count(*) > 1
+    UNION ALL
+    SELECT 'signals', signal_id, count(*) FROM signals GROUP BY signal_id HAVING count(*) > 1
+    UNION ALL
+    SELECT 'cost_links', cost_id || ':' || signal_id, count(*)
+    FROM cost_links GROUP BY cost_id, signal_id HAVING count(*) > 1
+    UNION ALL
+    SELECT 'event_margins', signal_id, count(*) FROM event_margins GROUP BY signal_id HAVING count(*) > 1
+    """,
+    "A span, cost, signal, link or margin must be there once.",
+)
+
+PRICED_HAS_RATE = Invariant(
+    "priced_has_rate",
+    """
+    SELECT c.cost_id, c.model, c.rate_id
+    FROM costs c LEFT JOIN (SELECT DISTINCT rate_id AS known FROM rates) r ON c.rate_id = r.known
+    WHERE c.status = 'priced' AND r.known IS NULL
+    """,
+    "A priced call must name a rate that is in the price book.",
+)
+
+AGGREGATES_WITHOUT_MONEY = Invariant(
+    "aggregates_without_money",
+    """
+    SELECT cost_id, dedup FROM costs
+    WHERE status = 'aggregate' AND (
+        dedup IS NULL
+        OR coalesce(cost_usd, input_cost_usd, cache_read_cost_usd, cache_write_cost_usd, output_cost_usd,
+                    other_cost_usd) IS NOT NULL
+    )
+    """,
+    "A row that repeats others must carry no money and say why.",
+)
+
+UNKNOWN_IS_NULL = Invariant(
+    "unknown_is_null",
+    f"""
+    SELECT cost_id, status, cost_usd FROM costs
+    WHERE {_BILLABLE} AND (status = 'unpriced') <> (cost_usd IS NULL)
+    """,
+    "A cost must be NULL exactly when the call is unpriced.",
+)
+
+PARTS_ADD_UP = Invariant(
+    "parts_add_up",
+    """
+    SELECT cost_id, cost_usd FROM costs
+    WHERE status = 'priced' AND cost_usd IS DISTINCT FROM
+        input_cost_usd + cache_read_cost_usd + cache_write_cost_usd + output_cost_usd + other_cost_usd
+    """,
+    "The parts of a priced call must add up to its cost.",
+)
+
+MARGINS_MATCH_SIGNALS = Invariant(
+    "margins_match_signals",
+    """
+    SELECT coalesce(s.signal_id, m.signal_id) AS signal_id
+    FROM (SELECT signal_id FROM signals) s FULL JOIN (SELECT signal_id FROM event_margins) m
+        ON s.signal_id = m.signal_id
+    WHERE s.signal_id IS NULL OR m.signal_id IS NULL
+    """,
+    "Every signal must have its margin row, and no other may exist.",
+)
+
+MARGINS_MATCH_LINKS = Invariant(
+    "margins_match_links",
+    """
+    SELECT m.signal_id, m.cost_status, m.cost_usd, l.cost_usd AS linked_usd, m.model_calls, l.calls
+    FROM event_margins m
+    LEFT JOIN (
+        SELECT signal_id, sum(cost_usd) AS cost_usd, count(*) AS calls, count(*) - count(cost_usd) AS unpriced
+        FROM cost_links GROUP BY signal_id
+    ) l USING (signal_id)
+    WHERE m.model_calls IS DISTINCT FROM coalesce(l.calls, 0)
+       OR m.unpriced_calls IS DISTINCT FROM coalesce(l.unpriced, 0)
+       OR m.cost_usd IS DISTINCT FROM
+            CASE WHEN m.cost_status IN ('untraced', 'unpriced') THEN NULL ELSE coalesce(l.cost_usd, 0) END
+    """,
+    "The cost and calls of an event must be those of its links.",
+)
+
+MARGIN_IS_REVENUE_LESS_COST = Invariant(
+    "margin_is_revenue_less_cost",
+    """
+    SELECT signal_id, cost_status, revenue_usd, cost_usd, margin_usd FROM event_margins
+    WHERE margin_usd IS DISTINCT FROM
+        CASE WHEN cost_status IN ('complete', 'no_calls') THEN revenue_usd - cost_usd END
+    """,
+    "A margin must be revenue less cost, and NULL unless both are fully known.",
+)
+
+INVARIANTS: tuple[Invariant, ...] = (
+    CONSERVATION,
+    LINKS_ADD_UP,
+    LINKS_HAVE_ENDS,
+    NO_DUPLICATES,
+    PRICED_HAS_RATE,
+    AGGREGATES_WITHOUT_MONEY,
+    UNKNOWN_IS_NULL,
+    PARTS_ADD_UP,
+    MARGINS_MATCH_SIGNALS,
+    MARGINS_MATCH_LINKS,
+    MARGIN_IS_REVENUE_LESS_COST,
+)
+"""All of them, in the order to show them. They read spans, costs, signals, cost_links, event_margins and rates."""
