@@ -114,16 +114,16 @@ def _settle_parts(readings: pl.LazyFrame) -> pl.LazyFrame:
         "image_input": "input",
         "image_output": "output",
     }
-    too_large = pl.any_horizontal(
-        [(pl.col(part) > pl.col(whole)).fill_null(value=False) for part, whole in wholes.items()]
-    )
+    too_large = [(pl.col(part) > pl.col(whole)).fill_null(value=False) for part, whole in wholes.items()]
     return readings.with_columns(
-        [
-            pl.when(pl.col(whole).is_not_null()).then(pl.min_horizontal(part, whole)).alias(part)
-            for part, whole in wholes.items()
-        ]
-        + [(pl.col("clamped") | too_large).alias("clamped")]
+        [_part_of(pl.col(part), pl.col(whole)).alias(part) for part, whole in wholes.items()]
+        + [pl.any_horizontal("clamped", *too_large).alias("clamped")]
     )
+
+
+def _part_of(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """The part, at most its whole; null where either is unknown."""
+    return pl.when(part <= whole).then(part).when(part > whole).then(whole)
 
 
 def _settle_source(readings: pl.LazyFrame) -> pl.LazyFrame:
