@@ -11,9 +11,10 @@ import polars as pl
 from lake import directory
 from lake.definitions import Table
 from lake.errors import LakeError
-from lake.frames import changed_rows, conform
+from lake.frames import as_arrow, changed_rows, conform
+from lake.given import given
 from lake.schema import TABLES
-from lake.tables.bookkeeping import INGEST_PROGRESS, KEY_DIRECTORY
+from lake.tables.bookkeeping import INGEST_LOG, KEY_DIRECTORY
 
 
 def table_named(name: str) -> Table:
@@ -26,13 +27,8 @@ def table_named(name: str) -> Table:
 
 def fetch(connection: duckdb.DuckDBPyConnection, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
     """Run one query in which each of `frames` is a table of its name; decimals, times and 64-bit ids stay exact."""
-    for name, frame in frames.items():
-        connection.register(name, frame.to_arrow())
-    try:
+    with given(connection, **frames):
         return connection.execute(sql).pl()
-    finally:
-        for name in frames:
-            connection.unregister(name)
 
 
 class Transaction:
@@ -52,8 +48,9 @@ class Transaction:
     def append(self, table: str, frame: pl.DataFrame) -> int:
         """Add rows; returns how many.
 
-        The frame must have the table's types (`TABLES[table].polars_schema`); columns that may be NULL can be left out.
-        Raises `SchemaMismatchError`. Keys are not checked for duplicates: see `replace` and `split_duplicates`.
+        The frame must have the table's types (`TABLES[table].polars_schema`); columns that may be NULL can be left out,
+        and JSON columns must hold valid JSON. Raises `SchemaMismatchError`. Keys are not checked for duplicates: see
+        `replace` and `split_duplicates`.
         """
         target = table_named(table)
         rows = conform(frame, target)
@@ -118,16 +115,25 @@ class Transaction:
 
     def progress(self, source: str) -> int | None:
         """Position up to which `source` is taken in, as this transaction sees it; None when it never was."""
-        found = self.semi("ingest_progress", ["position"], _source(source), "source")
-        return None if found.height == 0 else int(found.item())
+        found = self.read(
+            "SELECT max(position) FROM ingest_log SEMI JOIN wanted USING (source)", wanted=_source(source)
+        )
+        position = found.item()
+        return None if position is None else int(position)
 
     def set_progress(self, source: str, position: int) -> None:
-        """Record that `source` is taken in up to `position`, together with this transaction's rows."""
-        row = _source(source).with_columns(
-            pl.lit(position, dtype=pl.Int64).alias("position"),
-            pl.lit(datetime.now(UTC)).cast(INGEST_PROGRESS.polars_schema["updated_at"]).alias("updated_at"),
-        )
-        self.replace("ingest_progress", _source(source), row)
+        """Record that `source` is taken in up to `position`, together with this transaction's rows.
+
+        Moving on adds a row to `ingest_log` (deleting the earlier one would leave a dead file per commit); moving back
+        deletes what the source had recorded.
+        """
+        current = self.progress(source)
+        if current == position:
+            return
+        if current is not None and current > position:
+            self.delete("ingest_log", _source(source))
+        moved = {"source": [source], "position": [position], "updated_at": [datetime.now(UTC)]}
+        self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
 
     def finish(self) -> None:
         """Write what is kept back until the end; called once, before COMMIT."""
@@ -138,14 +144,11 @@ class Transaction:
 
     def _delete(self, table: Table, keys: pl.DataFrame, ranges: list[directory.TimeRange] | None) -> None:
         matches = " AND ".join(f'{table.name}."{column}" = doomed."{column}"' for column in keys.columns)
-        self._connection.register("doomed", keys.unique().to_arrow())
-        try:
+        with given(self._connection, doomed=keys.unique()):
             self._connection.execute(f"DELETE FROM {table.name} USING doomed WHERE {matches}{_within(table, ranges)}")
-        finally:
-            self._connection.unregister("doomed")
 
     def _insert(self, table: Table, rows: pl.DataFrame) -> None:
-        self._connection.register("incoming", rows.to_arrow())
+        self._connection.register("incoming", as_arrow(rows, table))
         try:
             self._connection.execute(f"INSERT INTO {table.name} SELECT * FROM incoming")
         finally:
@@ -156,7 +159,9 @@ class Transaction:
         lookup = next((lookup for name in on if (lookup := table.lookup(name))), None)
         if lookup is None or table.time_column is None:
             return None
-        return directory.time_ranges(directory.filed(self._connection, lookup, keys, self._entries))
+        return directory.time_ranges(
+            directory.filed(self._connection, lookup, keys.select(lookup.column).unique(), self._entries)
+        )
 
 
 def _within(table: Table, ranges: list[directory.TimeRange] | None) -> str:

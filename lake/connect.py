@@ -26,7 +26,8 @@ DATA_DIRECTORY = "data"
 LOCK_FILE = "write.lock"
 
 INLINE_ROWS = 0
-"""Inserts of at most this many rows would go into the catalog instead of a file of their own."""
+"""DuckLake can keep small inserts in its catalog. It must not: once such rows were deleted and flushed, a reader on an
+older snapshot counts them wrongly (seen with DuckLake 1.0; tests/lake/test_snapshots.py shows the sound way)."""
 
 _T = TypeVar("_T")
 _TRANSIENT = ("database is locked", "transaction conflict", "database table is locked", "failed to commit ducklake")
@@ -59,10 +60,9 @@ class Lake:
         writer. The directory may have been moved or copied since it was written. Raises `LakeError`.
         """
         data_dir = data_dir.expanduser().absolute()
-        catalog = data_dir / CATALOG_FILE
-        if read_only and not catalog.is_file():
-            raise LakeError(f"no lake at {data_dir}: run `marginlake serve`, `demo` or `import` with --data first")
-        if not read_only:
+        if read_only:
+            check_lake(data_dir)
+        else:
             try:
                 (data_dir / DATA_DIRECTORY).mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -114,6 +114,20 @@ class Lake:
                     raise
             finally:
                 cursor.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Several reads of one committed state; what the block writes is rolled back. Takes no lock."""
+        cursor = self.cursor()
+        try:
+            cursor.execute("BEGIN")
+            try:
+                yield Transaction(cursor)
+            finally:
+                with suppress(duckdb.Error):
+                    cursor.execute("ROLLBACK")
+        finally:
+            cursor.close()
 
     def run(self, work: Callable[[Transaction], _T], *, attempts: int = 5) -> _T:
         """Run `work` in a transaction and return its answer, again from the start when the catalog was busy.
@@ -178,6 +192,14 @@ class Lake:
                 raise
 
 
+def check_lake(data_dir: Path) -> None:
+    """Raise `LakeError` unless there is a lake in `data_dir`."""
+    if not (data_dir / CATALOG_FILE).is_file():
+        raise LakeError(
+            f"no lake at {data_dir}: run `marginlake serve`, `demo` or `import` with --data {data_dir} first"
+        )
+
+
 def connect(*, memory_limit: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB in UTC with the lake's extensions; it downloads nothing and refuses unsigned ones."""
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -202,8 +224,14 @@ def connect(*, memory_limit: str | None = None, threads: int | None = None) -> d
     return connection
 
 
-def attach(connection: duckdb.DuckDBPyConnection, data_dir: Path, *, read_only: bool) -> None:
-    """Attach the lake of `data_dir` as `lake` and make it the default database; raises `LakeError`."""
+def attach(
+    connection: duckdb.DuckDBPyConnection, data_dir: Path, *, read_only: bool, catalog: Path | None = None
+) -> None:
+    """Attach the lake of `data_dir` as `lake` and make it the default database; raises `LakeError`.
+
+    `catalog` is the catalog file when it is not the one in the directory.
+    """
+    catalog = catalog or data_dir / CATALOG_FILE
     # The catalog remembers where its files were; overriding that lets a moved or copied directory work.
     options = [
         f"DATA_PATH {quoted(str(data_dir / DATA_DIRECTORY))}",
@@ -212,14 +240,13 @@ def attach(connection: duckdb.DuckDBPyConnection, data_dir: Path, *, read_only: 
         f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}",
         "READ_ONLY" if read_only else "META_JOURNAL_MODE 'WAL'",
     ]
-    catalog = quoted(f"ducklake:sqlite:{data_dir / CATALOG_FILE}")
     try:
-        connection.execute(f"ATTACH {catalog} AS lake ({', '.join(options)})")
+        connection.execute(f"ATTACH {quoted(f'ducklake:sqlite:{catalog}')} AS lake ({', '.join(options)})")
         connection.execute("USE lake")
     except duckdb.Error as error:
         if is_transient(error):
             raise LakeLockedError(f"the lake at {data_dir} is busy: {first_line(error)}") from error
-        raise LakeError(f"{data_dir / CATALOG_FILE} is not a lake we can open: {first_line(error)}") from error
+        raise LakeError(f"{catalog} is not a lake we can open: {first_line(error)}") from error
 
 
 def is_transient(error: duckdb.Error) -> bool:

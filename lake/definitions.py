@@ -17,6 +17,7 @@ POLARS_TYPES: Mapping[str, pl.DataType] = MappingProxyType(
         "BIGINT": pl.Int64(),
         "UBIGINT": pl.UInt64(),
         "DATE": pl.Date(),
+        "TIME": pl.Time(),
         "TIMESTAMPTZ": pl.Datetime("us", "UTC"),
         "DECIMAL(18,12)": pl.Decimal(18, 12),
         "DECIMAL(38,12)": pl.Decimal(38, 12),

@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from lake.definitions import Lookup, Table, quoted
+from lake.given import given
 from lake.tables.bookkeeping import KEY_DIRECTORY
 
 _GAP = timedelta(hours=1)
@@ -68,14 +69,12 @@ def filed(
 
     `unwritten` holds entries of the running transaction that are not in the table yet.
     """
-    wanted = keys.select(lookup.column).to_arrow()  # noqa: F841 (DuckDB finds it by name)
-    pending = merged(unwritten).to_arrow()  # noqa: F841 (DuckDB finds it by name)
-    return connection.execute(
-        f"SELECT d.key_hash, d.first_time, d.last_time FROM "
-        f"(FROM key_directory UNION ALL FROM pending) AS d "
-        f'SEMI JOIN (SELECT DISTINCT {key_hash(lookup)} AS key_hash FROM wanted WHERE "{lookup.column}" IS NOT NULL) '
-        f"USING (key_hash)"
-    ).pl()
+    hashes = f'SELECT DISTINCT {key_hash(lookup)} AS key_hash FROM wanted_rows WHERE "{lookup.column}" IS NOT NULL'
+    with given(connection, wanted_rows=keys.select(lookup.column), pending=merged(unwritten)):
+        return connection.execute(
+            f"SELECT d.key_hash, d.first_time, d.last_time FROM (FROM key_directory UNION ALL FROM pending) AS d "
+            f"SEMI JOIN ({hashes}) USING (key_hash)"
+        ).pl()
 
 
 def time_ranges(found: pl.DataFrame) -> list[TimeRange] | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import polars as pl
+import pyarrow as pa
 
 from lake.definitions import Table
 from lake.errors import SchemaMismatchError
+
+_JSON = pa.json_(pa.large_string())
 
 
 def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -46,3 +49,12 @@ def changed_rows(old: pl.DataFrame, new: pl.DataFrame, table: Table) -> tuple[pl
     gone = old.join(new.select(compared), on=compared, how="anti", nulls_equal=True)
     come = new.join(old.select(compared), on=compared, how="anti", nulls_equal=True)
     return gone, come
+
+
+def as_arrow(rows: pl.DataFrame, table: Table) -> pa.Table:
+    """The rows as Arrow, JSON columns marked as such, so that DuckDB does not parse again what we have just written."""
+    arrow = rows.to_arrow()
+    for position, column in enumerate(table.columns):
+        if column.type == "JSON":
+            arrow = arrow.set_column(position, column.name, arrow.column(position).cast(_JSON))
+    return arrow

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lake.definitions import Table, View
-from lake.tables.bookkeeping import INGEST_PROGRESS, KEY_DIRECTORY, REJECTED, SCHEMA_MIGRATIONS
-from lake.tables.prices import CATALOGS, RATES
+from lake.tables.bookkeeping import INGEST_LOG, KEY_DIRECTORY, REJECTED, SCHEMA_MIGRATIONS
+from lake.tables.prices import CATALOGS, RATES, REVENUE_RULES
 from lake.tables.results import COST_LINKS, EVENT_MARGINS, EVENT_VALUES
 from lake.tables.usage import COSTS, SIGNALS, SPANS
 from lake.views import ALL_VIEWS
@@ -22,8 +22,9 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             EVENT_VALUES,
             RATES,
             CATALOGS,
+            REVENUE_RULES,
             REJECTED,
-            INGEST_PROGRESS,
+            INGEST_LOG,
             KEY_DIRECTORY,
             SCHEMA_MIGRATIONS,
         )

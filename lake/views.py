@@ -180,7 +180,18 @@ MARGIN_MONTHLY = _margin_totals(
     "date_trunc('month', day)::DATE AS month, customer_id, product_id",
 )
 
+INGEST_PROGRESS = View(
+    "ingest_progress",
+    "How far each source has been taken in; it moves in the same transaction as its rows.",
+    """
+SELECT source, max(position) AS position, max(updated_at) AS updated_at
+FROM ingest_log
+GROUP BY source
+""",
+)
+
 ALL_VIEWS = (
+    INGEST_PROGRESS,
     BILLABLE_COSTS,
     UNCLAIMED_COSTS,
     COST_BY_MODEL_DAILY,

@@ -1,5 +1,9 @@
 -- The first schema: every table and view of the lake, with their meaning.
 
+CALL lake.set_option('parquet_compression', 'zstd');
+
+CALL lake.set_option('target_file_size', '32MB');
+
 CREATE TABLE spans (
     trace_id VARCHAR NOT NULL,
     span_id VARCHAR NOT NULL,
@@ -401,84 +405,149 @@ CREATE TABLE rates (
     catalog_id VARCHAR NOT NULL,
     provider VARCHAR NOT NULL,
     model VARCHAR NOT NULL,
+    processing VARCHAR,
+    service_tier VARCHAR,
+    condition VARCHAR,
     valid_from TIMESTAMPTZ,
     valid_to TIMESTAMPTZ,
-    tier_min BIGINT NOT NULL,
-    service_tier VARCHAR,
-    batch BOOLEAN,
-    input_usd DECIMAL(38,18),
-    cache_read_usd DECIMAL(38,18),
-    cache_write_5m_usd DECIMAL(38,18),
-    cache_write_1h_usd DECIMAL(38,18),
-    output_usd DECIMAL(38,18),
-    audio_input_usd DECIMAL(38,18),
-    audio_output_usd DECIMAL(38,18),
-    image_input_usd DECIMAL(38,18),
-    image_output_usd DECIMAL(38,18),
-    search_usd DECIMAL(38,18),
-    request_usd DECIMAL(38,18),
-    recorded_at TIMESTAMPTZ,
+    window_start TIME,
+    window_end TIME,
+    tier_min BIGINT,
+    input_mtok DECIMAL(38,18),
+    cache_read_mtok DECIMAL(38,18),
+    cache_write_mtok DECIMAL(38,18),
+    cache_write_5m_mtok DECIMAL(38,18),
+    cache_write_1h_mtok DECIMAL(38,18),
+    output_mtok DECIMAL(38,18),
+    output_reasoning_mtok DECIMAL(38,18),
+    output_citation_mtok DECIMAL(38,18),
+    input_audio_mtok DECIMAL(38,18),
+    cache_audio_read_mtok DECIMAL(38,18),
+    output_audio_mtok DECIMAL(38,18),
+    input_image_mtok DECIMAL(38,18),
+    cache_image_read_mtok DECIMAL(38,18),
+    output_image_mtok DECIMAL(38,18),
+    input_video_mtok DECIMAL(38,18),
+    output_video_mtok DECIMAL(38,18),
+    input_mchars DECIMAL(38,18),
+    input_text_messages_kcount DECIMAL(38,18),
+    audio_hours DECIMAL(38,18),
+    input_audio_hours DECIMAL(38,18),
+    output_audio_hours DECIMAL(38,18),
+    input_gpixels DECIMAL(38,18),
+    input_document_kpages DECIMAL(38,18),
+    input_annotated_document_kpages DECIMAL(38,18),
+    rerank_searches_kcount DECIMAL(38,18),
+    web_searches_kcount DECIMAL(38,18),
+    social_searches_kcount DECIMAL(38,18),
+    storage_searches_kcount DECIMAL(38,18),
+    code_executions_kcount DECIMAL(38,18),
+    requests_kcount DECIMAL(38,18),
+    standard_units VARCHAR,
     note VARCHAR
 );
 
-COMMENT ON TABLE rates IS 'What a provider charges for a model, from when to when, by long-context tier; dollars per single unit.';
+COMMENT ON TABLE rates IS 'What a provider charges for a model: one row per price in force, US dollars as on the price page.';
 
-COMMENT ON COLUMN rates.rate_id IS 'Identity: a hash of the rate''s own content.';
+COMMENT ON COLUMN rates.rate_id IS 'Identity of the rate within its price book.';
 
-COMMENT ON COLUMN rates.catalog_id IS 'Price book it came with: joins catalogs.';
+COMMENT ON COLUMN rates.catalog_id IS 'Price book it belongs to: joins catalogs.';
 
 COMMENT ON COLUMN rates.provider IS 'Who serves the model.';
 
 COMMENT ON COLUMN rates.model IS 'Model of the price book.';
 
+COMMENT ON COLUMN rates.processing IS '''batch'' for the batch interface; NULL: the usual one.';
+
+COMMENT ON COLUMN rates.service_tier IS 'Service tier it is for; NULL: the standard one.';
+
+COMMENT ON COLUMN rates.condition IS 'A condition of the source that no telemetry carries.';
+
 COMMENT ON COLUMN rates.valid_from IS 'The provider charges it from here on; NULL: always did.';
 
 COMMENT ON COLUMN rates.valid_to IS 'The provider charges it until just before; NULL: still does.';
 
+COMMENT ON COLUMN rates.window_start IS 'Time of day (UTC) from which it holds; NULL: all day.';
+
+COMMENT ON COLUMN rates.window_end IS 'Time of day (UTC) until which it holds; NULL: all day.';
+
 COMMENT ON COLUMN rates.tier_min IS 'Smallest total input of a request that gets this rate.';
 
-COMMENT ON COLUMN rates.service_tier IS 'Service tier it is for; NULL: the standard one.';
+COMMENT ON COLUMN rates.input_mtok IS 'US dollars per million input tokens.';
 
-COMMENT ON COLUMN rates.batch IS 'Whether it is the batch price.';
+COMMENT ON COLUMN rates.cache_read_mtok IS 'US dollars per million input tokens read from the cache.';
 
-COMMENT ON COLUMN rates.input_usd IS 'Dollars per input token, text and uncached.';
+COMMENT ON COLUMN rates.cache_write_mtok IS 'US dollars per million input tokens written to the cache, whatever its lifetime.';
 
-COMMENT ON COLUMN rates.cache_read_usd IS 'Dollars per input token read from the cache.';
+COMMENT ON COLUMN rates.cache_write_5m_mtok IS 'US dollars per million input tokens written to a 5-minute cache.';
 
-COMMENT ON COLUMN rates.cache_write_5m_usd IS 'Dollars per input token written to a 5-minute cache.';
+COMMENT ON COLUMN rates.cache_write_1h_mtok IS 'US dollars per million input tokens written to a 1-hour cache.';
 
-COMMENT ON COLUMN rates.cache_write_1h_usd IS 'Dollars per input token written to a 1-hour cache.';
+COMMENT ON COLUMN rates.output_mtok IS 'US dollars per million output tokens.';
 
-COMMENT ON COLUMN rates.output_usd IS 'Dollars per output token, reasoning included.';
+COMMENT ON COLUMN rates.output_reasoning_mtok IS 'US dollars per million reasoning tokens.';
 
-COMMENT ON COLUMN rates.audio_input_usd IS 'Dollars per audio input token.';
+COMMENT ON COLUMN rates.output_citation_mtok IS 'US dollars per million citation tokens.';
 
-COMMENT ON COLUMN rates.audio_output_usd IS 'Dollars per audio output token.';
+COMMENT ON COLUMN rates.input_audio_mtok IS 'US dollars per million audio input tokens.';
 
-COMMENT ON COLUMN rates.image_input_usd IS 'Dollars per image input token.';
+COMMENT ON COLUMN rates.cache_audio_read_mtok IS 'US dollars per million audio input tokens read from the cache.';
 
-COMMENT ON COLUMN rates.image_output_usd IS 'Dollars per image output token.';
+COMMENT ON COLUMN rates.output_audio_mtok IS 'US dollars per million audio output tokens.';
 
-COMMENT ON COLUMN rates.search_usd IS 'Dollars per search run by the provider.';
+COMMENT ON COLUMN rates.input_image_mtok IS 'US dollars per million image input tokens.';
 
-COMMENT ON COLUMN rates.request_usd IS 'Dollars per request.';
+COMMENT ON COLUMN rates.cache_image_read_mtok IS 'US dollars per million image input tokens read from the cache.';
 
-COMMENT ON COLUMN rates.recorded_at IS 'When the price book in which we learnt it was made.';
+COMMENT ON COLUMN rates.output_image_mtok IS 'US dollars per million image output tokens.';
 
-COMMENT ON COLUMN rates.note IS 'What had to be assumed.';
+COMMENT ON COLUMN rates.input_video_mtok IS 'US dollars per million video input tokens.';
+
+COMMENT ON COLUMN rates.output_video_mtok IS 'US dollars per million video output tokens.';
+
+COMMENT ON COLUMN rates.input_mchars IS 'US dollars per million input characters.';
+
+COMMENT ON COLUMN rates.input_text_messages_kcount IS 'US dollars per thousand text messages.';
+
+COMMENT ON COLUMN rates.audio_hours IS 'US dollars per hour of audio.';
+
+COMMENT ON COLUMN rates.input_audio_hours IS 'US dollars per hour of input audio.';
+
+COMMENT ON COLUMN rates.output_audio_hours IS 'US dollars per hour of output audio.';
+
+COMMENT ON COLUMN rates.input_gpixels IS 'US dollars per billion input pixels.';
+
+COMMENT ON COLUMN rates.input_document_kpages IS 'US dollars per thousand document pages.';
+
+COMMENT ON COLUMN rates.input_annotated_document_kpages IS 'US dollars per thousand annotated document pages.';
+
+COMMENT ON COLUMN rates.rerank_searches_kcount IS 'US dollars per thousand rerank searches.';
+
+COMMENT ON COLUMN rates.web_searches_kcount IS 'US dollars per thousand web searches.';
+
+COMMENT ON COLUMN rates.social_searches_kcount IS 'US dollars per thousand searches of social media.';
+
+COMMENT ON COLUMN rates.storage_searches_kcount IS 'US dollars per thousand searches of stored files.';
+
+COMMENT ON COLUMN rates.code_executions_kcount IS 'US dollars per thousand code executions.';
+
+COMMENT ON COLUMN rates.requests_kcount IS 'US dollars per thousand requests.';
+
+COMMENT ON COLUMN rates.standard_units IS 'Prices the variant takes over from the standard rate.';
+
+COMMENT ON COLUMN rates.note IS 'What the source says about it.';
 
 CREATE TABLE catalogs (
     catalog_id VARCHAR NOT NULL,
     source VARCHAR,
     source_version VARCHAR,
     licence VARCHAR,
-    recorded_at TIMESTAMPTZ,
     imported_at TIMESTAMPTZ
 );
 
 COMMENT ON TABLE catalogs IS 'The price books used: which data, of which version, under which licence.';
 
-COMMENT ON COLUMN catalogs.catalog_id IS 'Identity: a hash of the price book''s content.';
+COMMENT ON COLUMN catalogs.catalog_id IS 'Identity: the SHA-256 of the price book''s content.';
 
 COMMENT ON COLUMN catalogs.source IS 'Where the data comes from.';
 
@@ -486,9 +555,42 @@ COMMENT ON COLUMN catalogs.source_version IS 'Version of that data.';
 
 COMMENT ON COLUMN catalogs.licence IS 'Licence of that data.';
 
-COMMENT ON COLUMN catalogs.recorded_at IS 'When the price book was made.';
+COMMENT ON COLUMN catalogs.imported_at IS 'When these prices came to be known.';
 
-COMMENT ON COLUMN catalogs.imported_at IS 'When this lake first used it.';
+CREATE TABLE revenue_rules (
+    rule_id VARCHAR NOT NULL,
+    product_id VARCHAR,
+    event_name VARCHAR,
+    customer_id VARCHAR,
+    unit_price_usd DECIMAL(18,12),
+    credits DECIMAL(18,6),
+    credit_value_usd DECIMAL(18,12),
+    quantity_path VARCHAR,
+    valid_from TIMESTAMPTZ,
+    valid_to TIMESTAMPTZ
+);
+
+COMMENT ON TABLE revenue_rules IS 'What events earn: unit_price_usd, or credits times credit_value_usd, times a quantity. NULL matches all.';
+
+COMMENT ON COLUMN revenue_rules.rule_id IS 'Name of the rule; event_margins.revenue_rule.';
+
+COMMENT ON COLUMN revenue_rules.product_id IS 'Product it is for.';
+
+COMMENT ON COLUMN revenue_rules.event_name IS 'Event it is for.';
+
+COMMENT ON COLUMN revenue_rules.customer_id IS 'Customer it is for.';
+
+COMMENT ON COLUMN revenue_rules.unit_price_usd IS 'US dollars for a quantity of one.';
+
+COMMENT ON COLUMN revenue_rules.credits IS 'Credits for a quantity of one.';
+
+COMMENT ON COLUMN revenue_rules.credit_value_usd IS 'US dollars a credit is worth.';
+
+COMMENT ON COLUMN revenue_rules.quantity_path IS 'Where in the signal''s data the quantity stands; NULL: its own quantity.';
+
+COMMENT ON COLUMN revenue_rules.valid_from IS 'In force from here on.';
+
+COMMENT ON COLUMN revenue_rules.valid_to IS 'In force until just before.';
 
 CREATE TABLE rejected (
     rejected_id VARCHAR NOT NULL,
@@ -522,19 +624,19 @@ COMMENT ON COLUMN rejected.content_hash IS 'xxh3-64 of the refused span as sent.
 
 COMMENT ON COLUMN rejected.payload_seq IS 'Journal record that held it.';
 
-CREATE TABLE ingest_progress (
+CREATE TABLE ingest_log (
     source VARCHAR NOT NULL,
     position BIGINT NOT NULL,
     updated_at TIMESTAMPTZ
 );
 
-COMMENT ON TABLE ingest_progress IS 'How far each source has been taken in; moves in the same transaction as its rows.';
+COMMENT ON TABLE ingest_log IS 'Every step by which a source was taken in, written with the rows it brought; see ingest_progress.';
 
-COMMENT ON COLUMN ingest_progress.source IS '''journal'', or ''import:'' and the SHA-256 of a file.';
+COMMENT ON COLUMN ingest_log.source IS '''journal'', or ''import:'' and the SHA-256 of a file.';
 
-COMMENT ON COLUMN ingest_progress.position IS 'Next journal sequence number, or next record of the file.';
+COMMENT ON COLUMN ingest_log.position IS 'Next journal sequence number, or next record of the file.';
 
-COMMENT ON COLUMN ingest_progress.updated_at IS 'When it moved.';
+COMMENT ON COLUMN ingest_log.updated_at IS 'When it moved.';
 
 CREATE TABLE key_directory (
     key_hash UBIGINT NOT NULL,
@@ -563,6 +665,13 @@ COMMENT ON COLUMN schema_migrations.version IS 'Number of the migration.';
 COMMENT ON COLUMN schema_migrations.name IS 'Its file name.';
 
 COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied.';
+
+CREATE OR REPLACE VIEW ingest_progress AS
+SELECT source, max(position) AS position, max(updated_at) AS updated_at
+FROM ingest_log
+GROUP BY source;
+
+COMMENT ON VIEW ingest_progress IS 'How far each source has been taken in; it moves in the same transaction as its rows.';
 
 CREATE OR REPLACE VIEW billable_costs AS
 SELECT * FROM costs WHERE status <> 'aggregate';

@@ -20,11 +20,10 @@ REJECTED = Table(
     ),
 )
 
-INGEST_PROGRESS = Table(
-    name="ingest_progress",
-    comment="How far each source has been taken in; moves in the same transaction as its rows.",
-    key=("source",),
-    bookkeeping=frozenset({"updated_at"}),
+INGEST_LOG = Table(
+    name="ingest_log",
+    comment="Every step by which a source was taken in, written with the rows it brought; see ingest_progress.",
+    key=("source", "position"),
     columns=(
         Column("source", "VARCHAR", "'journal', or 'import:' and the SHA-256 of a file.", required=True),
         Column("position", "BIGINT", "Next journal sequence number, or next record of the file.", required=True),

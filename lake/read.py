@@ -1,0 +1,149 @@
+"""Questions to a lake from outside the service: read only, beside a running writer, with no way to write a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from lake.connect import CATALOG_FILE, DATA_DIRECTORY, attach, check_lake, connect, first_line, is_transient
+from lake.definitions import quoted
+from lake.errors import LakeError, LakeLockedError
+
+_EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s*(\([^)]*\))?", re.IGNORECASE)
+_HARMLESS_LAKE_FUNCTIONS = frozenset(
+    {
+        "ducklake_current_snapshot",
+        "ducklake_last_committed_snapshot",
+        "ducklake_list_files",
+        "ducklake_options",
+        "ducklake_settings",
+        "ducklake_snapshots",
+        "ducklake_table_changes",
+        "ducklake_table_deletions",
+        "ducklake_table_info",
+        "ducklake_table_insertions",
+    }
+)
+_TEXT_AS_QUERY = frozenset({"query", "query_table"})
+
+
+class QueryError(LakeError):
+    """The query is wrong, or would do more than read."""
+
+
+def query(
+    data_dir: Path, sql: str, *, memory_limit: str | None = None, threads: int | None = None, attempts: int = 8
+) -> pl.DataFrame:
+    """The answer to one SQL query on the newest committed state of the lake in `data_dir`.
+
+    Works beside a running service, on a moved or copied directory and on a read-only one. Decimals, times and 64-bit
+    integers are exact. Raises `QueryError` for a wrong query or one that does more than read, `LakeError` when there is
+    no lake, `LakeLockedError` when its catalog stayed busy over all attempts.
+    """
+    for attempt in range(attempts):
+        try:
+            with reading(data_dir, memory_limit=memory_limit, threads=threads) as connection:
+                only_reads(connection, sql)
+                return connection.execute(sql).pl()
+        except duckdb.Error as error:
+            if not is_transient(error):
+                raise QueryError(_explained(error)) from error
+            failure = LakeLockedError(f"the catalog of {data_dir} stayed busy: {first_line(error)}")
+        except LakeLockedError as error:
+            failure = error
+        if attempt < attempts - 1:
+            time.sleep(random.uniform(0.5, 1.0) * min(0.05 * 2**attempt, 1.0))
+    raise failure
+
+
+@contextmanager
+def reading(
+    data_dir: Path, *, memory_limit: str | None = None, threads: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the lake that can read the lake's files, and no others; raises `LakeError`."""
+    data_dir = data_dir.expanduser().absolute()
+    check_lake(data_dir)
+    connection = connect(memory_limit=memory_limit, threads=threads)
+    try:
+        with _catalog_to_read(connection, data_dir) as catalog:
+            attach(connection, data_dir, read_only=True, catalog=catalog)
+            folders = ", ".join(quoted(str(folder)) for folder in (catalog.parent, data_dir / DATA_DIRECTORY))
+            connection.execute(f"SET allowed_directories = [{folders}]")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _catalog_to_read(connection: duckdb.DuckDBPyConnection, data_dir: Path) -> Iterator[Path]:
+    """The catalog file to attach: the lake's own, or a copy when nobody could write beside it.
+
+    SQLite keeps an index of its write-ahead log in a file next to the database. When that file is missing and we may not
+    make it (read-only media, another user's directory) then no process is writing, and a copy is as good.
+    """
+    catalog = data_dir / CATALOG_FILE
+    if os.access(data_dir, os.W_OK) or Path(f"{catalog}-shm").exists():
+        yield catalog
+        return
+    with tempfile.TemporaryDirectory(prefix="marginlake-") as folder:
+        copy = Path(folder) / CATALOG_FILE
+        shutil.copyfile(catalog, copy)
+        yield copy
+
+
+def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise `QueryError` unless `sql` is one statement that only reads. EXPLAIN of such a statement is one too."""
+    statement = _single(sql)
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        sql = _EXPLAIN.sub("", sql, count=1)
+        statement = _single(sql)
+    if statement.type != duckdb.StatementType.SELECT:
+        raise QueryError(f"only queries are allowed here, not {statement.type.name}")
+    row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
+    parsed = json.loads(row[0]) if row else {}
+    for name in sorted(_functions(parsed)):
+        writes = name.startswith("ducklake_") and name not in _HARMLESS_LAKE_FUNCTIONS
+        if writes or name in _TEXT_AS_QUERY:
+            raise QueryError(f"function {name} is not allowed here: it can do more than read")
+
+
+def _single(sql: str) -> duckdb.Statement:
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise QueryError(_explained(error)) from error
+    if len(statements) != 1:
+        raise QueryError(f"give one query, not {len(statements)}")
+    return statements[0]
+
+
+def _functions(node: Any) -> set[str]:
+    """Names of all functions in a parsed query."""
+    if isinstance(node, list):
+        return set().union(*map(_functions, node))
+    if not isinstance(node, dict):
+        return set()
+    name = node.get("function_name")
+    own = {name.lower()} if isinstance(name, str) else set()
+    return own.union(*map(_functions, node.values()))
+
+
+def _explained(error: duckdb.Error) -> str:
+    """DuckDB's message on one line, without the caret picture."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("LINE ", "^"))]
+    return " ".join(kept)
