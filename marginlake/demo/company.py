@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from marginlake.demo.plan import Call, Tokens
 
 CUSTOMERS = ("acme-retail", "borealis-health", "cobalt-games", "delta-freight", "ember-bank", "fjord-travel")
+BETA_CUSTOMER = "cobalt-games"
+"""Who tries what has no price yet."""
 SUPPORT = "support-copilot"
 CONTRACTS = "contract-reader"
 SHOP = "shop-assistant"

@@ -3,7 +3,7 @@
 import json
 
 from marginlake.demo import dialects
-from marginlake.demo.company import CONTRACTS, SALES, SHOP, SUPPORT, Company
+from marginlake.demo.company import BETA_CUSTOMER, CONTRACTS, SALES, SHOP, SUPPORT, Company
 from marginlake.demo.plan import Attributes, Call, Event, Signal, Span, Trace, sequence, total
 
 APP = ("juniper.app", "3.2.0")
@@ -143,7 +143,7 @@ def email(company: Company) -> Trace:
 
 def house_model(company: Company) -> Trace:
     """A reply drafted by a model that no price list knows, and one streamed without usage: cost unknown, never zero."""
-    customer = company.customer()
+    customer = BETA_CUSTOMER
     signal = Signal("draft_suggested", SUPPORT, customer)
     root = sequence(
         _root("POST /drafts", {"customer.id": customer, "product.id": SUPPORT}),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from marginlake.demo import scenarios
-from marginlake.demo.company import CUSTOMERS, SHOP, SUPPORT, Company
+from marginlake.demo.company import BETA_CUSTOMER, CUSTOMERS, SHOP, SUPPORT, Company
 from marginlake.demo.plan import Plan, Signal, Trace
 
 _WORK: tuple[tuple[Callable[[Company], Trace], int], ...] = (
@@ -36,8 +36,8 @@ def _signals_without_trace(company: Company) -> tuple[Signal, ...]:
     """Seats (billed, not cost traced) and thumbs up (no price known), sent by REST."""
     morning = company.now - timedelta(hours=3)
     seats = [
-        Signal("seat_active", SUPPORT, customer, {"quantity": 5 + index}, False, None, f"seat-{customer}", morning)
-        for index, customer in enumerate(CUSTOMERS)
+        Signal("seat_active", SUPPORT, customer, {"quantity": seats}, False, None, f"seat-{customer}", morning)
+        for customer, seats in ((CUSTOMERS[-1], 12), (BETA_CUSTOMER, 5))
     ]
-    thumbs = [Signal("thumbs_up", SHOP, company.customer(), {}, traced=False, at=company.moment()) for _ in range(7)]
+    thumbs = [Signal("thumbs_up", SHOP, BETA_CUSTOMER, {}, traced=False, at=company.moment()) for _ in range(7)]
     return (*seats, *thumbs)

@@ -102,4 +102,4 @@ def _price(signal: Signal, rules: Sequence[Mapping[str, Any]]) -> Decimal | None
     )
     path = rule.get("quantity_path")
     quantity = quantity_of(signal) if path in (None, "quantity") else Decimal(str(signal.data[path]))
-    return unit * quantity if path is not None else unit
+    return unit * quantity
