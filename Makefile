@@ -50,7 +50,7 @@ torture: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 900
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks.bench_ingest
+	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_ARGS)
 
 lock: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet pip-tools

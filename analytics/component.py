@@ -1,0 +1,107 @@
+"""The connected part of the lake around some traces: all that must be looked at to decide their costs exactly.
+
+Traces are connected when two calls share a response id (twins), or when a new signal claims a scope in which another
+trace has costs. Loading is closed under that: nothing outside the part can change what is decided inside it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from analytics.frames import IDENTITY, SPAN_KEY
+from lake.commit import Transaction
+from lake.schema import TABLES
+from receiver.dialects.schema import CALL_SCHEMA
+
+SPAN_COLUMNS = (
+    *SPAN_KEY, "parent_span_id", "own_customer_id", "own_product_id", "own_cost_scope",
+    "start_time", "duration_ns", *IDENTITY,
+)  # fmt: skip
+PRICE_COLUMNS = (
+    "model", "match", "rate_id", "catalog_id", "rate_note", "input_cost_usd", "cache_read_cost_usd",
+    "cache_write_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "status",
+)  # fmt: skip
+CALL_COLUMNS = (*CALL_SCHEMA, *PRICE_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Component:
+    """Stored rows of the part. calls: priced anew where the lake keeps no money (aggregates); other_signals: signals of
+    other traces, or of none, that claim a scope of the part.
+    """
+
+    spans: pl.DataFrame
+    calls: pl.DataFrame
+    signals: pl.DataFrame
+    other_signals: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Where to start: trace_id, response_id, and the cost_scope that changed signals claim or changed spans carry."""
+
+    traces: pl.Series
+    responses: pl.Series
+    claimed_scopes: pl.Series
+    stamped_scopes: pl.Series
+
+
+def load_component(tx: Transaction, seeds: Seeds, price: Callable[[pl.DataFrame], pl.DataFrame]) -> Component:
+    """Load what is connected to the seeds. `price` gives aggregates, which are stored without, their money."""
+    signal_columns = TABLES["signals"].column_names
+    traces = _Asked("trace_id")
+    responses = _Asked("response_id")
+    scopes = _Asked("cost_scope")
+    costs: list[pl.DataFrame] = []
+    signals: list[pl.DataFrame] = []
+    frontier = traces.ask(seeds.traces)
+    new_responses, new_scopes = responses.ask(seeds.responses), scopes.ask(seeds.claimed_scopes)
+    while True:
+        costs.append(tx.semi("costs", [*_COST_COLUMNS], frontier, "trace_id"))
+        signals.append(tx.semi("signals", signal_columns, frontier, "trace_id"))
+        new_responses = pl.concat([new_responses, responses.ask(costs[-1]["response_id"])])
+        new_scopes = pl.concat([new_scopes, scopes.ask(signals[-1]["cost_scope"])])
+        twins = tx.semi("costs", ["trace_id"], new_responses, "response_id")
+        claimed = tx.semi("costs", ["trace_id"], new_scopes, "cost_scope")
+        frontier = traces.ask(pl.concat([twins, claimed])["trace_id"])
+        if frontier.is_empty():
+            break
+        new_responses, new_scopes = new_responses.clear(), new_scopes.clear()
+    cost_rows, signal_rows = pl.concat(costs), pl.concat(signals)
+    stamped = pl.concat([seeds.stamped_scopes, cost_rows["own_cost_scope"], cost_rows["cost_scope"]])
+    claimants = tx.semi("signals", signal_columns, _Asked("cost_scope").ask(stamped), "cost_scope")
+    return Component(
+        spans=tx.semi("spans", list(SPAN_COLUMNS), traces.keys, "trace_id"),
+        calls=_as_calls(cost_rows, price),
+        signals=signal_rows,
+        other_signals=claimants.join(signal_rows, on="signal_id", how="anti"),
+    )
+
+
+class _Asked:
+    """Keys of one kind that were looked up already, so that each is looked up once."""
+
+    def __init__(self, name: str) -> None:
+        self.keys = pl.DataFrame(schema={name: pl.String})
+        self._name = name
+
+    def ask(self, values: pl.Series) -> pl.DataFrame:
+        """The values not asked before, once each and without nulls, as a frame of one column."""
+        new = values.rename(self._name).to_frame().drop_nulls().unique().join(self.keys, on=self._name, how="anti")
+        self.keys = pl.concat([self.keys, new])
+        return new
+
+
+_COST_COLUMNS = (*CALL_COLUMNS, "own_cost_scope", "cost_scope")
+
+
+def _as_calls(costs: pl.DataFrame, price: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """Stored costs as the priced calls they were made from."""
+    calls = costs.select(CALL_COLUMNS)
+    aggregate = pl.col("status") == "aggregate"
+    bare = calls.filter(aggregate)
+    if bare.is_empty():
+        return calls
+    again = price(bare.select(*CALL_SCHEMA, "catalog_id")).select(CALL_COLUMNS)
+    return pl.concat([calls.filter(~aggregate), again])

@@ -1,0 +1,175 @@
+"""What new rows change: the one place where arriving data meets what the lake holds, live, imported or relinked.
+
+`absorb` runs inside a transaction under the write lock. It loads the connected part of the lake (whole traces, twins by
+response id, shared scopes), computes that part from nothing with the pure stages and writes only the difference. So the
+tables come out the same whatever the order and the batches in which the data came.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from analytics.component import Component, Seeds, load_component
+from analytics.frames import COST_LINKS, COSTS, IDENTITY, SPAN_KEY
+from analytics.inherit import inherit, inherit_calls, inherit_signals
+from analytics.link import link
+from analytics.margin import margins
+from analytics.revenue import RevenueRule
+from analytics.settle import settle
+from lake.commit import Transaction
+from lake.schema import TABLES
+
+Pricer = Callable[[pl.DataFrame], pl.DataFrame]
+"""Prices calls (CALL_SCHEMA plus `catalog_id` of the row's earlier pricing): the columns of `price_calls` are added."""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Rows that are not in the lake yet: no duplicates, own identity only.
+
+    spans: table `spans` but for the inherited identity. calls: priced calls of those spans. signals: table `signals`.
+    gone_costs and gone_signals (rows of those tables): just deleted, since a better claim to the same ids came.
+    """
+
+    spans: pl.DataFrame
+    calls: pl.DataFrame
+    signals: pl.DataFrame
+    gone_costs: pl.DataFrame
+    gone_signals: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many rows a recomputation wrote (added or replaced)."""
+
+    spans: int = 0
+    costs: int = 0
+    signals: int = 0
+    links: int = 0
+    margins: int = 0
+
+    def __add__(self, other: "Changes") -> "Changes":
+        return Changes(
+            self.spans + other.spans,
+            self.costs + other.costs,
+            self.signals + other.signals,
+            self.links + other.links,
+            self.margins + other.margins,
+        )
+
+
+def absorb(tx: Transaction, fresh: Fresh, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
+    """Write fresh rows and everything they change: identities, who counts, links and margins."""
+    signals = pl.concat([fresh.signals.select("trace_id", "cost_scope"), fresh.gone_signals.select("trace_id", "cost_scope")])
+    seeds = Seeds(
+        traces=pl.concat([fresh.spans["trace_id"], fresh.gone_costs["trace_id"], signals["trace_id"]]),
+        responses=pl.concat([fresh.calls["response_id"], fresh.gone_costs["response_id"]]),
+        claimed_scopes=signals["cost_scope"],
+        stamped_scopes=fresh.spans["own_cost_scope"],
+    )
+    return recompute(tx, load_component(tx, seeds, price), fresh, rules)
+
+
+def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: Sequence[RevenueRule]) -> Changes:
+    """Compute a connected part of the lake together with fresh rows from nothing, and write what differs."""
+    spans = inherit(_all_spans(part, fresh))
+    signals = inherit_signals(pl.concat([part.signals, _signal_rows(fresh.signals)]), spans)
+    calls = pl.concat([part.calls, fresh.calls.select(part.calls.columns)])
+    costs = settle(inherit_calls(calls, spans), spans, signals)
+    bearers = pl.concat([signals, part.other_signals.join(signals, on="signal_id", how="anti")])
+    links = link(costs, bearers)
+    # Links of calls that count no more, or that are gone altogether, go as well.
+    cost_ids = pl.concat([costs.select("cost_id"), fresh.gone_costs.select("cost_id")]).unique()
+    before = tx.semi("cost_links", list(COST_LINKS), cost_ids, "cost_id")
+    changed_spans = _write_spans(tx, part, fresh, spans, calls)
+    changed_signals = _write_signals(tx, part, signals)
+    changed_costs = _write(tx, "costs", costs.select("cost_id"), costs, "priced_at")
+    _, changed_links = tx.replace("cost_links", cost_ids, links)
+    touched = pl.concat([signals["signal_id"], before["signal_id"], links["signal_id"]]).unique()
+    affected = _with_rows(tx, bearers, touched)
+    changed_margins = _write_margins(tx, affected, links, costs, fresh.gone_signals, rules)
+    return Changes(changed_spans, changed_costs, changed_signals, changed_links, changed_margins)
+
+
+def _with_rows(tx: Transaction, bearers: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    """The rows of these signals, from those at hand, else from the lake (they bore a cost until now)."""
+    wanted = ids.to_frame()
+    here = bearers.join(wanted, on="signal_id", how="semi")
+    away = wanted.join(here, on="signal_id", how="anti")
+    return pl.concat([here, tx.semi("signals", here.columns, away, "signal_id")])
+
+
+def refresh_margins(tx: Transaction, signals: pl.DataFrame, rules: Sequence[RevenueRule]) -> int:
+    """Work out revenue and margin of these signals (rows of the table) again from their links; how many changed."""
+    no_links = pl.DataFrame(schema=COST_LINKS)
+    no_costs = pl.DataFrame(schema={"cost_id": pl.String, "status": pl.String})
+    return _write_margins(tx, signals, no_links, no_costs, signals.select("signal_id").clear(), rules)
+
+
+_NARROW = (*SPAN_KEY, "parent_span_id", "own_customer_id", "own_product_id", "own_cost_scope", "start_time", "duration_ns")
+
+
+def _all_spans(part: Component, fresh: Fresh) -> pl.DataFrame:
+    return pl.concat([part.spans.select(_NARROW), fresh.spans.select(_NARROW)])
+
+
+def _signal_rows(signals: pl.DataFrame) -> pl.DataFrame:
+    schema = TABLES["signals"].polars_schema
+    return signals.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+
+def _write(tx: Transaction, table: str, keys: pl.DataFrame, rows: pl.DataFrame, clock: str) -> int:
+    stamped = rows.with_columns(pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias(clock))
+    return tx.replace(table, keys, stamped)[1]
+
+
+def _write_spans(tx: Transaction, part: Component, fresh: Fresh, spans: pl.DataFrame, calls: pl.DataFrame) -> int:
+    """Append the fresh spans with what they inherit; rewrite stored ones whose ancestors taught them something."""
+    known = spans.select(*SPAN_KEY, *IDENTITY)
+    dialects = calls.select(*SPAN_KEY, "dialect")
+    new = fresh.spans.drop(*IDENTITY, "dialect", strict=False)
+    new = new.join(known, on=SPAN_KEY, how="left").join(dialects, on=SPAN_KEY, how="left")
+    added = tx.append("spans", new.select(TABLES["spans"].column_names))
+    taught = part.spans.join(known, on=SPAN_KEY, suffix="_now").filter(
+        pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_now")) for name in IDENTITY)
+    )
+    if taught.is_empty():
+        return added
+    rows = tx.semi("spans", TABLES["spans"].column_names, taught.select(SPAN_KEY), SPAN_KEY)
+    rows = rows.drop(IDENTITY).join(known, on=SPAN_KEY, how="left").select(TABLES["spans"].column_names)
+    return added + tx.replace("spans", taught.select(SPAN_KEY), rows)[1]
+
+
+def _write_signals(tx: Transaction, part: Component, signals: pl.DataFrame) -> int:
+    """Append fresh signals; rewrite stored ones whose inherited identity changed."""
+    stored = part.signals.select("signal_id", "customer_id", "product_id")
+    unchanged = signals.join(stored, on=["signal_id", "customer_id", "product_id"], how="semi", nulls_equal=True)
+    rows = signals.join(unchanged, on="signal_id", how="anti")
+    return tx.replace("signals", rows.select("signal_id"), rows)[1]
+
+
+def _write_margins(
+    tx: Transaction,
+    signals: pl.DataFrame,
+    links: pl.DataFrame,
+    costs: pl.DataFrame,
+    gone: pl.DataFrame,
+    rules: Sequence[RevenueRule],
+) -> int:
+    """Event margins of `signals` from their links here and elsewhere in the lake; those of `gone` signals go."""
+    ids = signals.select("signal_id")
+    stored = tx.semi("cost_links", list(COST_LINKS), ids, "signal_id")
+    elsewhere = stored.join(costs, on="cost_id", how="anti")
+    status = pl.concat([costs.select("cost_id", "status"), _statuses(elsewhere)])
+    own = links.join(ids, on="signal_id", how="semi")
+    rows = margins(signals, pl.concat([own, elsewhere]), status, rules)
+    keys = pl.concat([ids, gone.select("signal_id")]).unique()
+    return _write(tx, "event_margins", keys, rows, "updated_at")
+
+
+def _statuses(links: pl.DataFrame) -> pl.DataFrame:
+    """cost_id and status of linked costs that are not at hand: a link without money is an unpriced call."""
+    unpriced = pl.when(pl.col("cost_usd").is_null()).then(pl.lit("unpriced")).otherwise(pl.lit("priced"))
+    return links.select("cost_id", unpriced.alias("status")).unique("cost_id")

@@ -1,0 +1,129 @@
+"""Relink: who bears which cost, and every margin, worked out again from the spans and signals that the lake holds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from analytics.component import Seeds, load_component
+from analytics.recompute import Changes, Fresh, Pricer, recompute, refresh_margins
+from analytics.revenue_rules import RevenueRule
+from lake.commit import Transaction
+from lake.connect import Lake
+from lake.schema import TABLES
+
+CHUNK = 50_000
+"""Traces, or signals without a trace, that one transaction works on."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `start` (inclusive) to `end` (exclusive); None is without bound. UTC."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def condition(self, column: str) -> str:
+        """SQL condition on a time column."""
+        parts = [f"{column} IS NOT NULL"]
+        if self.start is not None:
+            parts.append(f"{column} >= '{self.start.isoformat()}'::TIMESTAMPTZ")
+        if self.end is not None:
+            parts.append(f"{column} < '{self.end.isoformat()}'::TIMESTAMPTZ")
+        return " AND ".join(parts)
+
+
+class _NothingWritten(Exception):
+    """Ends a dry run's transaction without a commit."""
+
+    def __init__(self, changes: Changes) -> None:
+        super().__init__()
+        self.changes = changes
+
+
+def relink(
+    lake: Lake,
+    rules: Sequence[RevenueRule],
+    price: Pricer,
+    period: Period | None = None,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Changes:
+    """Recompute links and margins of the period's traces and signals; only differences are written.
+
+    Works in transactions of `CHUNK` traces, each exact by itself, so it can be interrupted and run again, beside live
+    ingest. `progress(done, total)` counts traces and signals. Returns what was (or, in a dry run, would be) written.
+    """
+    span = period or Period()
+    traces = lake.read(
+        f"SELECT trace_id FROM spans WHERE {span.condition('start_time')} "
+        f"UNION SELECT trace_id FROM signals WHERE trace_id IS NOT NULL AND {span.condition('occurred_at')} ORDER BY 1"
+    )
+    loose = lake.read(f"SELECT signal_id FROM signals WHERE trace_id IS NULL AND {span.condition('occurred_at')} ORDER BY 1")
+    total = traces.height + loose.height
+    changes, done = Changes(), 0
+    for chunk in _chunks(traces):
+        changes += _commit(lake, lambda tx, chunk=chunk: _around(tx, _seeds(traces=chunk["trace_id"]), rules, price), dry_run)
+        done += chunk.height
+        progress(done, total)
+    for chunk in _chunks(loose):
+        changes += _commit(lake, lambda tx, chunk=chunk: _loose_signals(tx, chunk, rules, price), dry_run)
+        done += chunk.height
+        progress(done, total)
+    return changes + _commit(lake, _remove_orphans, dry_run)
+
+
+def _chunks(keys: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    yield from (keys.slice(at, CHUNK) for at in range(0, keys.height, CHUNK))
+
+
+def _commit(lake: Lake, work: Callable[[Transaction], Changes], dry_run: bool) -> Changes:
+    if not dry_run:
+        return lake.run(work)
+
+    def only_look(tx: Transaction) -> Changes:
+        raise _NothingWritten(work(tx))
+
+    try:
+        return lake.run(only_look)
+    except _NothingWritten as nothing:
+        return nothing.changes
+
+
+def _seeds(traces: pl.Series | None = None, scopes: pl.Series | None = None) -> Seeds:
+    none = pl.Series([], dtype=pl.String)
+    return Seeds(none if traces is None else traces, none, none if scopes is None else scopes, none)
+
+
+def _around(tx: Transaction, seeds: Seeds, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
+    part = load_component(tx, seeds, price)
+    return recompute(tx, part, _nothing_fresh(part.calls), rules)
+
+
+def _loose_signals(tx: Transaction, ids: pl.DataFrame, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
+    """Signals without a trace: what their scopes hold is linked again, and their own margins are worked out."""
+    signals = tx.semi("signals", TABLES["signals"].column_names, ids, "signal_id")
+    changes = _around(tx, _seeds(scopes=signals["cost_scope"]), rules, price)
+    return changes + Changes(margins=refresh_margins(tx, signals, rules))
+
+
+def _nothing_fresh(calls: pl.DataFrame) -> Fresh:
+    def empty(table: str) -> pl.DataFrame:
+        return TABLES[table].polars_schema.to_frame()
+
+    return Fresh(empty("spans"), calls.clear(), empty("signals"), empty("costs"), empty("signals"))
+
+
+def _remove_orphans(tx: Transaction) -> Changes:
+    """Delete links without a cost or signal and margins without a signal; a healthy lake has none."""
+    links = tx.read(
+        "SELECT cost_id, signal_id FROM cost_links "
+        "ANTI JOIN (SELECT cost_id FROM costs WHERE status <> 'aggregate') USING (cost_id) "
+        "UNION SELECT cost_id, signal_id FROM cost_links ANTI JOIN signals USING (signal_id)"
+    )
+    margins = tx.read("SELECT signal_id FROM event_margins ANTI JOIN signals USING (signal_id)")
+    tx.delete("cost_links", links)
+    tx.delete("event_margins", margins)
+    return Changes(links=links.height, margins=margins.height)

@@ -1,0 +1,31 @@
+"""`marginlake sql`: one query, read only, beside a running service."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from marginlake.commands.options import DEFAULT_DATA, DataDir
+from marginlake.failures import CommandError
+from marginlake.output import write_result
+
+Format = Literal["table", "csv", "json", "parquet"]
+
+
+def sql(
+    query: Annotated[str, Parameter(help="The query; `-` reads it from standard input.")],
+    /,
+    *,
+    data: DataDir = DEFAULT_DATA,
+    format: Annotated[Format, Parameter(help="How to print the answer; json and csv keep money exact.")] = "table",  # noqa: A002
+    out: Annotated[Path | None, Parameter(help="Write to this file instead of standard output.")] = None,
+) -> int:
+    """Ask the lake a question in SQL. Read only; works while a service writes."""
+    from lake.read import query as run_query  # DuckDB is loaded only when there is something to ask
+
+    text = sys.stdin.read() if query == "-" else query
+    if format == "parquet" and out is None and sys.stdout.isatty():
+        raise CommandError("parquet is not for terminals: name a file with --out, or redirect standard output")
+    write_result(run_query(data, text), format, out)
+    return 0

@@ -1,0 +1,179 @@
+"""The conveyor: two threads that carry records from the journal into the lake, preparing one batch while another commits.
+
+Order is kept, nothing is dropped: a batch that cannot be committed (disk full, lake locked) is tried again until it can,
+and meanwhile the journal's backlog grows until admission tells senders to come back later. A record that cannot be
+prepared at all is put among the `rejected` with its reason; its bytes stay in the journal's archive.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from marginlake.pipeline import Prepared, merge, prepare_or_reject
+from marginlake.rules import Rules
+from receiver.journal.reader import Batch
+
+log = structlog.get_logger("conveyor")
+
+CHUNK_BYTES = 8 << 20
+RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Source(Protocol):
+    """What the conveyor needs of the journal."""
+
+    def read_from(self, seq: int, max_bytes: int) -> Batch:
+        """Durable records from `seq` on."""
+
+    def wait(self, seq: int, timeout: float) -> bool:
+        """Whether a durable record at or after `seq` is there within `timeout` seconds."""
+
+
+class Conveyor:
+    """Runs between a journal and a lake. `commit(prepared, position)` must be one transaction; it may raise to be retried."""
+
+    def __init__(
+        self,
+        source: Source,
+        start_at: int,
+        rules: Callable[[], Rules],
+        commit: Callable[[Prepared, int], None],
+        *,
+        interval_seconds: float,
+        max_batch_bytes: int,
+    ) -> None:
+        self._source = source
+        self._rules = rules
+        self._commit = commit
+        self._interval = interval_seconds
+        self._max_batch = max_batch_bytes
+        self._lock = threading.Condition()
+        self._pieces: list[tuple[Prepared, int]] = []
+        self._pending_bytes = 0
+        self._read_position = start_at
+        self._committed = start_at
+        self._draining = False
+        self._stopped = False
+        self._last_error: str | None = None
+        self._threads = [
+            threading.Thread(target=self._prepare_loop, name="marginlake-prepare", daemon=True),
+            threading.Thread(target=self._commit_loop, name="marginlake-commit", daemon=True),
+        ]
+
+    @property
+    def committed(self) -> int:
+        """The next journal sequence number that is not in the lake yet."""
+        return self._committed
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the latest commit failed, or None while commits succeed."""
+        return self._last_error
+
+    def start(self) -> None:
+        """Start both threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def drain(self, until: int, timeout: float) -> bool:
+        """Commit everything below sequence `until` without waiting for the interval; False when `timeout` seconds pass first."""
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            self._draining = True
+            self._lock.notify_all()
+            while self._committed < until and (left := deadline - time.monotonic()) > 0:
+                self._lock.wait(min(left, 0.2))
+            return self._committed >= until
+
+    def stop(self, timeout: float) -> None:
+        """Stop both threads; what is not committed stays in the journal and is taken up at the next start."""
+        with self._lock:
+            self._stopped = True
+            self._lock.notify_all()
+        for thread in self._threads:
+            thread.join(timeout)
+
+    def _prepare_loop(self) -> None:
+        last_chunk = 0.0
+        while True:
+            with self._lock:
+                while self._pending_bytes >= self._max_batch and not self._stopped:
+                    self._lock.wait(1.0)
+                if self._stopped:
+                    return
+                pause = last_chunk + self._interval / 5 - time.monotonic()
+                if pause > 0 and not self._draining:
+                    self._lock.wait(pause)
+            if not self._source.wait(self._read_position, 0.2):
+                continue
+            last_chunk = time.monotonic()
+            batch = self._read(min(CHUNK_BYTES, self._max_batch))
+            if batch.next_seq == self._read_position:
+                continue
+            prepared = prepare_or_reject(batch.records, batch.corruptions, self._rules())
+            with self._lock:
+                self._pieces.append((prepared, batch.next_seq))
+                self._pending_bytes += max(prepared.payload_bytes, 1)
+                self._read_position = batch.next_seq
+                self._lock.notify_all()
+
+    def _read(self, max_bytes: int) -> Batch:
+        failures = 0
+        while True:
+            try:
+                return self._source.read_from(self._read_position, max_bytes)
+            except OSError as error:
+                log.error("journal cannot be read, will try again", error=str(error))
+                self._pause_after_failure(failures)
+                failures += 1
+
+    def _commit_loop(self) -> None:
+        last_start = 0.0
+        while True:
+            with self._lock:
+                while not self._stopped and not self._due(last_start):
+                    self._lock.wait(0.02 if self._pieces else 0.5)
+                if self._stopped:
+                    return
+                pieces, self._pieces = self._pieces, []
+                self._pending_bytes = 0
+                self._lock.notify_all()
+            last_start = time.monotonic()
+            if not self._commit_until_done(pieces):
+                return
+
+    def _due(self, last_start: float) -> bool:
+        if not self._pieces:
+            return False
+        full = self._pending_bytes >= self._max_batch
+        return self._draining or full or time.monotonic() >= last_start + self._interval
+
+    def _commit_until_done(self, pieces: Sequence[tuple[Prepared, int]]) -> bool:
+        position = pieces[-1][1]
+        prepared = merge([piece for piece, _ in pieces])
+        failures = 0
+        while True:
+            try:
+                self._commit(prepared, position)
+            except Exception as error:  # noqa: BLE001 (whatever it is, the rows must not be lost: say it and try again)
+                self._last_error = f"{type(error).__name__}: {error}"
+                log.error("commit failed, will try again", error=self._last_error, failures=failures + 1)
+                self._pause_after_failure(failures)
+                failures += 1
+                if self._stopped:
+                    return False
+                continue
+            with self._lock:
+                self._last_error = None
+                self._committed = position
+                self._lock.notify_all()
+            return True
+
+    def _pause_after_failure(self, failures: int) -> None:
+        with self._lock:
+            if not self._stopped:
+                self._lock.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+

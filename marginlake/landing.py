@@ -1,0 +1,101 @@
+"""The impure half of the conveyor: one lake transaction that takes in a prepared batch, whole or not at all."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from analytics.frames import SPAN_KEY
+from analytics.recompute import Changes, Fresh, absorb
+from lake.commit import Transaction
+from lake.connect import Lake
+from lake.duplicates import split_duplicates
+from lake.schema import TABLES
+from marginlake.pipeline import Prepared
+from marginlake.price_book import record_catalog
+from marginlake.rules import Rules
+
+_COST_COLUMNS = ("cost_id", "trace_id", "response_id")
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What one batch brought: new spans and signals, duplicates that were known, and rows written in all."""
+
+    new_spans: int
+    new_signals: int
+    known_spans: int
+    known_signals: int
+    rejected: int
+    changes: Changes
+
+
+def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: int) -> Landed:
+    """Commit a batch and the position of its source in one transaction. Raises LakeError, duckdb.Error or OSError.
+
+    A batch whose end the lake has seen already changes nothing.
+    """
+
+    def work(tx: Transaction) -> Landed:
+        known = tx.progress(source)
+        if known is not None and known >= position:
+            return Landed(0, 0, prepared.spans.height, prepared.signals.height, 0, Changes())
+        landed = _take_in(tx, prepared, rules)
+        tx.set_progress(source, position)
+        return landed
+
+    return lake.run(work)
+
+
+def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
+    if prepared.calls.height:
+        record_catalog(tx, rules.catalog)
+    spans, conflicts = split_duplicates(tx, prepared.spans)
+    gone_costs, gone_signals = _withdraw(tx, conflicts.replaced)
+    # Of two versions of one span only the winner speaks: what was read from the other is left behind.
+    version = [*SPAN_KEY, "content_hash"]
+    calls = prepared.calls.join(spans, on=version, how="semi").drop("content_hash")
+    said = prepared.signals.filter(pl.col("span_id").is_null() | _among(prepared.signals, spans, version))
+    signals, gone_claims = _new_signals(tx, said.drop("content_hash"))
+    refused = tx.replace("rejected", prepared.rejected.select("rejected_id"), prepared.rejected)[1]
+    fresh = Fresh(spans, calls, signals, gone_costs, pl.concat([gone_signals, gone_claims]))
+    changes = absorb(tx, fresh, rules.revenue, rules.price_again)
+    return Landed(
+        new_spans=spans.height,
+        new_signals=signals.height,
+        known_spans=prepared.spans.height - spans.height,
+        known_signals=prepared.signals.height - signals.height,
+        rejected=refused + conflicts.rejected.height,
+        changes=changes,
+    )
+
+
+def _withdraw(tx: Transaction, replaced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Delete what was derived from spans that lost to a better claim; returns those costs and signals."""
+    signals = tx.semi("signals", TABLES["signals"].column_names, replaced, SPAN_KEY)
+    costs = tx.semi("costs", _COST_COLUMNS, replaced, SPAN_KEY)
+    tx.delete("costs", costs.select("cost_id"))
+    tx.delete("signals", signals.select("signal_id"))
+    return costs, signals
+
+
+def _among(rows: pl.DataFrame, others: pl.DataFrame, key: list[str]) -> pl.Series:
+    """Whether each row's key is among the others' keys, in the order of rows."""
+    marked = rows.select(key).join(
+        others.select(key).unique().with_columns(found=pl.lit(True)), on=key, how="left", maintain_order="left"
+    )
+    return marked["found"].fill_null(False)
+
+
+def _new_signals(tx: Transaction, said: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Signals that are new, once each, and stored ones that lost (deleted): of one id the earliest counts."""
+    order = ["occurred_at", "trace_id", "span_id", "event_name", "data"]
+    distinct = said.sort(order, nulls_last=True).unique("signal_id", keep="first", maintain_order=True)
+    stored = tx.semi("signals", distinct.columns, distinct, "signal_id")
+    if stored.is_empty():
+        return distinct, stored
+    ranked = pl.concat([stored.with_columns(old=pl.lit(True)), distinct.with_columns(old=pl.lit(False))])
+    ranked = ranked.sort([*order, "old"], nulls_last=True, descending=[False] * len(order) + [True])
+    winners = ranked.unique("signal_id", keep="first", maintain_order=True).filter(~pl.col("old")).drop("old")
+    lost = stored.join(winners, on="signal_id", how="semi")
+    tx.delete("signals", lost.select("signal_id"))
+    return winners, lost

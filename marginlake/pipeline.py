@@ -1,0 +1,192 @@
+"""The pure half of the conveyor: journal records become frames that are ready to land in the lake.
+
+decode -> identity -> dialects -> price, and signals from spans, span events and REST. The live service, `import` and
+the rebuild from the archive all call `prepare`; only the shell around it differs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import polars as pl
+import structlog
+import xxhash
+
+from lake.schema import TABLES
+from marginlake.rules import Rules
+from pricing_tables.price import price_calls
+from receiver.decode import decode_traces
+from receiver.dialects import to_calls
+from receiver.identity import own_identity
+from receiver.journal.errors import Corruption
+from receiver.journal.record import Kind, Record
+from receiver.sampling import sampling_weight
+from receiver.signals.from_rest import signals_from_rest
+from receiver.signals.from_spans import signals_from_spans
+
+log = structlog.get_logger("pipeline")
+
+_SPANS = {
+    name: dtype
+    for name, dtype in TABLES["spans"].polars_schema.items()
+    if name not in ("customer_id", "product_id", "cost_scope", "dialect")
+}
+_SIGNALS = {**TABLES["signals"].polars_schema, "content_hash": pl.UInt64()}
+_KEY = ["trace_id", "span_id"]
+_NO_HASH = pl.lit(None, dtype=pl.UInt64).alias("content_hash")
+_REJECTED = TABLES["rejected"].polars_schema
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What some records hold, before the lake was asked what it already has.
+
+    spans: table `spans` without inherited identity and dialect. calls: CALL_SCHEMA with the columns of `price_calls`.
+    signals: table `signals`. Calls and signals carry the `content_hash` of the span they were read from (null for REST),
+    which tells two versions of one span apart. rejected: table `rejected`. payload_bytes: size of the records.
+    """
+
+    spans: pl.DataFrame
+    calls: pl.DataFrame
+    signals: pl.DataFrame
+    rejected: pl.DataFrame
+    payload_bytes: int
+
+
+def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
+    """Turn records into frames; pure. Bad payloads, spans and signals are rows of `rejected`: nothing is dropped."""
+    traces = [record for record in records if record.kind is Kind.TRACES]
+    rest = [record for record in records if record.kind is Kind.SIGNALS]
+    payloads = [(record.payload, record.received_ns) for record in traces]
+    decoded = decode_traces(payloads, rules.wanted, capture_content=rules.capture_content)
+    read = [_read_spans(version, decoded.events, rules) for version in _versions(decoded.spans)]
+    rest_signals, unreadable = signals_from_rest([(record.payload, record.received_ns) for record in rest])
+    refused = [_refusals(decoded.rejected, "span", traces), _refusals(unreadable, "signal", rest)]
+    refused += [_refusals(nameless, "signal", traces) for _, _, nameless in read]
+    signals = [signals for _, signals, _ in read] + [rest_signals.with_columns(_NO_HASH)]
+    return Prepared(
+        spans=_span_rows(own_identity(decoded.spans, rules.identity)),
+        calls=price_calls(
+            pl.concat([calls for calls, _, _ in read]), rules.catalog, trust_reported=rules.trust_reported
+        ),
+        signals=pl.concat([part.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items()) for part in signals]),
+        rejected=pl.concat(refused),
+        payload_bytes=sum(len(record.payload) for record in records),
+    )
+
+
+def _versions(spans: pl.DataFrame) -> list[pl.DataFrame]:
+    """The spans, once each; where one id occurs with different content, every further version is in a frame of its own."""
+    distinct = spans.unique([*_KEY, "content_hash"], keep="first", maintain_order=True)
+    if not distinct.select(pl.struct(_KEY).is_duplicated().any()).item():
+        return [distinct]
+    numbered = distinct.with_columns(pl.int_range(pl.len()).over(_KEY).alias("version"))
+    return [part.drop("version") for part in numbered.partition_by("version", maintain_order=True)]
+
+
+def _read_spans(
+    spans: pl.DataFrame, events: pl.DataFrame, rules: Rules
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Calls, signals and refused signals of spans whose ids are unique."""
+    hashes = spans.select(*_KEY, "content_hash")
+    calls = to_calls(spans).join(hashes, on=_KEY, how="left", maintain_order="left")
+    signals, nameless = signals_from_spans(spans, events, rules.identity)
+    return calls, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless
+
+
+def prepare_or_reject(records: Sequence[Record], corruptions: Sequence[Corruption], rules: Rules) -> Prepared:
+    """`prepare`, but a record that breaks a stage is put aside as a row of `rejected`, so that it stops nothing."""
+    damaged = _corruption_rows(corruptions)
+    try:
+        prepared = prepare(records, rules)
+    except Exception as error:
+        if len(records) <= 1:
+            for record in records:
+                log.exception("record cannot be prepared, it is put aside", seq=record.seq)
+                damaged.append(_unprepared_row(record, error))
+            return _with_rejected(prepare([], rules), damaged)
+        middle = len(records) // 2
+        halves = [prepare_or_reject(half, (), rules) for half in (records[:middle], records[middle:])]
+        prepared = merge(halves)
+    return _with_rejected(prepared, damaged)
+
+
+def merge(pieces: Sequence[Prepared]) -> Prepared:
+    """One batch out of several, in their order."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return Prepared(
+        spans=pl.concat([piece.spans for piece in pieces]),
+        calls=pl.concat([piece.calls for piece in pieces]),
+        signals=pl.concat([piece.signals for piece in pieces]),
+        rejected=pl.concat([piece.rejected for piece in pieces]),
+        payload_bytes=sum(piece.payload_bytes for piece in pieces),
+    )
+
+
+def _span_rows(spans: pl.DataFrame) -> pl.DataFrame:
+    named = spans.with_columns(
+        pl.col("customer_id").alias("own_customer_id"),
+        pl.col("product_id").alias("own_product_id"),
+        pl.col("cost_scope").alias("own_cost_scope"),
+        pl.col("received_at").alias("ingested_at"),
+        sampling_weight(pl.col("trace_state")).alias("sampling_weight"),
+    )
+    return named.select(pl.col(name).cast(dtype, strict=False) for name, dtype in _SPANS.items())
+
+
+def _refusals(rejected: pl.DataFrame, kind: str, records: Sequence[Record]) -> pl.DataFrame:
+    """Rows of the table `rejected`; the id follows from what was refused, so that a retry adds no second row."""
+    content = pl.concat_str(
+        pl.lit(kind), "reason", "trace_id", "span_id", pl.col("content_hash").cast(pl.String),
+        separator=":", ignore_nulls=True,
+    )  # fmt: skip
+    keys = rejected.select(content.alias("key"))["key"]
+    seqs = pl.Series("payload_seq", [record.seq for record in records], dtype=pl.Int64)
+    return (
+        rejected.with_columns(
+            pl.Series("rejected_id", ["rej_" + xxhash.xxh3_128_hexdigest(key) for key in keys], dtype=pl.String),
+            pl.lit(kind).alias("kind"),
+            seqs.gather(rejected["payload_index"]) if rejected.height else pl.lit(None, pl.Int64).alias("payload_seq"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in _REJECTED.items())
+        .unique("rejected_id", keep="first", maintain_order=True)
+    )
+
+
+def _corruption_rows(corruptions: Sequence[Corruption]) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for damage in corruptions:
+        log.error("journal damage skipped", segment=damage.segment, offset=damage.offset, reason=damage.reason)
+        place = f"{damage.segment} at byte {damage.offset}, {damage.length} bytes"
+        lost = f"; records {damage.lost[0]} to {damage.lost[1]}" if damage.lost else ""
+        rows.append(
+            {
+                "rejected_id": "rej_" + xxhash.xxh3_128_hexdigest(f"journal:{damage.segment}:{damage.offset}"),
+                "received_at": datetime.now(UTC),
+                "kind": "record",
+                "reason": "journal_damage",
+                "detail": f"{damage.reason}: {place}{lost}",
+                "payload_seq": damage.lost[0] if damage.lost else None,
+            }
+        )
+    return rows
+
+
+def _unprepared_row(record: Record, error: Exception) -> dict[str, object]:
+    content = xxhash.xxh3_64_intdigest(record.payload)
+    return {
+        "rejected_id": f"rej_{content:016x}",
+        "received_at": datetime.fromtimestamp(record.received_ns / 1e9, UTC),
+        "kind": "record",
+        "reason": "unreadable_record",
+        "detail": f"{type(error).__name__}: {error}"[:500],
+        "content_hash": content,
+        "payload_seq": record.seq,
+    }
+
+
+def _with_rejected(prepared: Prepared, rows: Sequence[dict[str, object]]) -> Prepared:
+    if not rows:
+        return prepared
+    return replace(prepared, rejected=pl.concat([prepared.rejected, pl.DataFrame(rows, schema=_REJECTED)]))

@@ -1,0 +1,191 @@
+"""The service: wires journal, servers, conveyor, lake and upkeep together, starts them in order and stops them in reverse.
+
+Starting: lock the journal, open the lake, take up what the journal holds beyond the lake's position, then listen.
+Stopping: stop listening, let running requests finish, carry the journal into the lake as far as time allows. What does
+not make it is durable in the journal and is taken up at the next start.
+"""
+
+import json
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import structlog
+
+from lake.commit import Transaction
+from lake.connect import Lake
+from marginlake.config import MIB, Config
+from marginlake.conveyor import Conveyor
+from marginlake.landing import land
+from marginlake.metrics import ServiceMetrics
+from marginlake.pipeline import Prepared
+from marginlake.revenue_store import adopt_rules, stored_rules
+from marginlake.rules import Rules, rules_from
+from marginlake.upkeep import Upkeep
+from receiver.grpc_server import GrpcServer
+from receiver.http_app import create_app
+from receiver.http_server import HttpServer
+from receiver.intake import Intake
+from receiver.journal import Journal
+from receiver.journal.record import Kind
+from receiver.limits import Limits
+from receiver.signals.from_rest import signals_from_rest
+
+log = structlog.get_logger("service")
+
+JOURNAL = "journal"
+ARCHIVE = "archive"
+STATE_FILE = "service.json"
+STOP_SECONDS = 9.0
+SERVER_GRACE_SECONDS = 2.0
+
+
+class Service:
+    """One running service over one data directory. `start` once, then `stop` once."""
+
+    def __init__(self, data_dir: Path, config: Config) -> None:
+        """Open lake and journal, and lock the journal. Raises JournalError, LakeError, ConfigError or OSError."""
+        self.data_dir = data_dir
+        self.config = config
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self.lake = Lake.open(data_dir, memory_limit=config.lake.memory_limit, threads=config.lake.threads)
+        try:
+            self.rules: Rules = rules_from(config, data_dir, stored_rules(self.lake))
+            position = self.lake.progress(JOURNAL) or 1
+            self.journal = Journal(
+                data_dir / JOURNAL, segment_bytes=config.journal.segment_mib * MIB, start_at=position
+            )
+        except BaseException:
+            self.lake.close()
+            raise
+        self.metrics = ServiceMetrics()
+        self.conveyor = Conveyor(
+            self.journal,
+            position,
+            lambda: self.rules,
+            self._commit,
+            interval_seconds=config.commit.interval_seconds,
+            max_batch_bytes=config.commit.max_batch_mib * MIB,
+        )
+        self.intake = Intake(
+            self.journal,
+            limits=_limits(config),
+            backlog=lambda: self.journal.backlog_bytes(self.conveyor.committed),
+            seen=self._seen,
+            metrics=self.metrics,
+        )
+        self.upkeep = Upkeep(self.lake, self.journal, data_dir / ARCHIVE, config, lambda: self.conveyor.committed)
+        self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
+        app = create_app(self.intake, ready=self.ready, metrics=self.metrics.expose)
+        self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
+        self._listening = threading.Event()
+        self._watch()
+
+    def start(self) -> tuple[str, str]:
+        """Start everything; returns the addresses (HOST:PORT) of gRPC and HTTP. Raises ListenError."""
+        changed = adopt_rules(self.lake, self.rules.revenue)
+        if changed:
+            log.info("revenue rules changed: margins worked out again", events=changed)
+        self._remember_signals(self.conveyor.committed)
+        self.conveyor.start()
+        grpc_port = self._grpc.start()
+        try:
+            http_port = self._http.start()
+        except BaseException:
+            self._grpc.stop(0)
+            raise
+        self._listening.set()
+        self.upkeep.start()
+        addresses = (_with_port(self.config.receiver.grpc, grpc_port), _with_port(self.config.receiver.http, http_port))
+        state = {
+            "pid": os.getpid(),
+            "grpc": addresses[0],
+            "http": addresses[1],
+            "started_at": datetime.now(UTC).isoformat(),
+        }
+        (self.data_dir / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        return addresses
+
+    def stop(self) -> bool:
+        """Drain and stop within ten seconds; True when everything acknowledged is in the lake."""
+        deadline = time.monotonic() + STOP_SECONDS
+        self._listening.clear()
+        self._grpc.set_serving(serving=False)
+        servers = threading.Thread(target=self._http.stop, daemon=True)
+        servers.start()
+        self._grpc.stop(SERVER_GRACE_SECONDS)
+        servers.join(max(0.1, deadline - time.monotonic() - 4))
+        drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
+        self.upkeep.stop()
+        self.conveyor.stop(max(0.1, deadline - time.monotonic()))
+        self.close()
+        return drained
+
+    def close(self) -> None:
+        """Let go of journal and lake; the state file goes."""
+        (self.data_dir / STATE_FILE).unlink(missing_ok=True)
+        self.journal.close()
+        self.lake.close()
+
+    def ready(self) -> bool:
+        """Whether requests are taken and commits succeed."""
+        return self._listening.is_set() and self.conveyor.last_error is None
+
+    def _commit(self, prepared: Prepared, position: int) -> None:
+        started = time.monotonic()
+        try:
+            landed = land(self.lake, prepared, self.rules, JOURNAL, position)
+        except BaseException:
+            self.metrics.commit_failed()
+            raise
+        self.metrics.committed(landed, time.monotonic() - started)
+        self.intake.claims.committed(prepared.signals["signal_id"].to_list())
+
+    def _seen(self, signal_ids: list[str]) -> set[str]:
+        wanted = pl.DataFrame({"signal_id": signal_ids}, schema={"signal_id": pl.String})
+        cursor = self.lake.cursor()
+        try:
+            return set(Transaction(cursor).semi("signals", ["signal_id"], wanted, "signal_id")["signal_id"])
+        finally:
+            cursor.close()
+
+    def _remember_signals(self, position: int) -> None:
+        """Signals that are in the journal but not in the lake are known too."""
+        while True:
+            batch = self.journal.read_from(position, 32 * MIB)
+            rest = [(record.payload, record.received_ns) for record in batch.records if record.kind is Kind.SIGNALS]
+            if rest:
+                self.intake.claims.remember(signals_from_rest(rest)[0]["signal_id"].to_list())
+            if batch.next_seq == position:
+                return
+            position = batch.next_seq
+
+    def _watch(self) -> None:
+        watch = self.metrics.watch
+        watch("journal_backlog_bytes", "Journal bytes that are not in the lake yet.", self._backlog)
+        watch("journal_backlog_records", "Journal records that are not in the lake yet.", self._behind)
+        watch("ready", "1 when requests are taken and commits succeed.", lambda: float(self.ready()))
+
+    def _backlog(self) -> float:
+        return float(self.journal.backlog_bytes(self.conveyor.committed))
+
+    def _behind(self) -> float:
+        return float(max(0, self.journal.durable_seq + 1 - self.conveyor.committed))
+
+
+def _limits(config: Config) -> Limits:
+    receiver = config.receiver
+    return Limits(
+        max_request_bytes=receiver.max_request_mib * MIB,
+        max_in_flight_bytes=receiver.max_in_flight_mib * MIB,
+        max_backlog_bytes=receiver.max_backlog_mib * MIB,
+        retry_after_seconds=receiver.retry_after_seconds,
+    )
+
+
+def _with_port(address: str, port: int) -> str:
+    host = address.rsplit(":", 1)[0]
+    return f"{host}:{port}"

@@ -1,0 +1,82 @@
+"""Upkeep while the service runs: closed journal segments go to the archive, the lake's small files are merged."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import structlog
+
+from lake.connect import Lake
+from lake.errors import LakeError
+from lake.maintain import Policy, maintain
+from marginlake.config import Config
+from receiver.journal import Journal
+from receiver.journal.archive import archive_closed, drop_closed, expire
+
+log = structlog.get_logger("upkeep")
+
+ARCHIVE_SECONDS = 15.0
+
+
+class Upkeep:
+    """One thread; a failure is logged and the work is done again at its next turn."""
+
+    def __init__(
+        self, lake: Lake, journal: Journal, archive_dir: Path, config: Config, committed: Callable[[], int]
+    ) -> None:
+        """`committed`: the first journal sequence number that is not in the lake."""
+        self._lake = lake
+        self._journal_dir = journal.directory
+        self._archive_dir = archive_dir
+        self._config = config
+        self._committed = committed
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="marginlake-upkeep", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it; a step that runs is finished first (at most a few seconds)."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(3.0)
+
+    def _run(self) -> None:
+        next_maintenance = time.monotonic() + self._config.maintenance.interval_minutes * 60
+        while not self._stop.wait(ARCHIVE_SECONDS):
+            self._attempt("archive", self._archive)
+            if time.monotonic() >= next_maintenance:
+                self._attempt("maintenance", self._maintain)
+                next_maintenance = time.monotonic() + self._config.maintenance.interval_minutes * 60
+
+    def _attempt(self, what: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except (OSError, LakeError, duckdb.Error) as error:
+            log.error("upkeep failed, it will be tried again", step=what, error=str(error))
+
+    def _archive(self) -> None:
+        days = self._config.journal.archive_days
+        # What the lake committed is synced (lake.durable), so the journal need not keep it.
+        if days == 0:
+            drop_closed(self._journal_dir, self._committed())
+            return
+        archive_closed(self._journal_dir, self._archive_dir, self._committed())
+        expire(self._archive_dir, datetime.now(UTC) - timedelta(days=days))
+
+    def _maintain(self) -> None:
+        report = maintain(self._lake, policy_of(self._config))
+        log.info("maintenance done", report=str(report))
+
+
+def policy_of(config: Config) -> Policy:
+    """The maintenance settings in the lake's terms."""
+    return Policy(
+        keep_snapshots=timedelta(days=config.maintenance.keep_snapshots_days),
+        file_grace=timedelta(minutes=config.maintenance.file_grace_minutes),
+    )
