@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from receiver.admission import Admission, Room
 from receiver.errors import Malformed, Overloaded, Refusal, shorten
 from receiver.inspection import Inspection, MalformedPayload, inspect_traces
+from receiver.journal.errors import JournalError
 from receiver.journal.record import Kind
 from receiver.limits import Limits
 from receiver.signals.claims import Claim, Claims
@@ -26,7 +27,10 @@ class Appender(Protocol):
     """The journal, as far as the intake knows it."""
 
     def append(self, kind: Kind, payload: bytes) -> "Future[int]":
-        """Queue one record; the future gives its number once it is on the disk, or fails with OSError."""
+        """Queue one record; the future gives its number once it is on the disk, or fails with OSError.
+
+        Raises JournalError when the journal is closed.
+        """
         ...
 
 
@@ -158,7 +162,7 @@ class Intake:
         """What a sender is told about an error that is not its own: come again. A Refusal is passed through."""
         if isinstance(error, Refusal):
             return error
-        if isinstance(error, OSError):
+        if isinstance(error, OSError | JournalError):
             log.error("a request could not be stored: %s", error)
             return self.overloaded("the receiver cannot store data at the moment; send the same again later")
         log.error("a request met an unexpected error", exc_info=error)
