@@ -3,7 +3,7 @@
 A card is one (model, kind of request). Its validity dates, daily windows and context tiers span a small grid of cells;
 counting how many edges a call has passed on each axis gives the number of its cell, and the cell holds the prices.
 
-Prices are whole pico-dollars per unit plus, for the few quotients a source computed by division, a rest in 1e-24 dollars:
+Prices are whole pico-dollars per unit and, for the few that a source computed by division, a rest in 1e-24 dollars:
 `count * pico` is exact in 64 bits and needs no rounding, and the rest is added only where a call used such a price.
 """
 
@@ -106,12 +106,12 @@ def build_cards(rates: pl.DataFrame) -> CardBook:
             for day in [None, *days]:
                 for clock in [0, *clocks]:
                     for tier in [0, *tiers]:
-                        row = _find(own, day, clock, tier)
-                        notes.append(None if row or not own else f"standard rate used: no {context} rate")
-                        row = row or _find(standard, day, clock, tier)
-                        if row is None:
+                        special = _find(own, day, clock, tier)
+                        notes.append(None if special or not own else f"standard rate used: no {context} rate")
+                        chosen = special or _find(standard, day, clock, tier)
+                        if chosen is None:
                             raise ValueError(f"{model} has no standard rate for some moment")
-                        picks.append(row["number"])
+                        picks.append(chosen["number"])
     dense = _dense(usable)
     cells = dense.select(pl.all().gather(pl.Series(picks, dtype=pl.UInt32))).with_columns(
         pl.Series("context_note", notes, dtype=pl.String)
@@ -145,8 +145,11 @@ def _find(rows: Sequence[dict[str, Any]], day: int | None, clock: int, tier: int
         and _clock(row["window_start"]) <= clock
         and row["tier_min"] <= tier
     ]
-    key = lambda row: (_micros(row["valid_from"]) or 0, _clock(row["window_start"]), row["tier_min"])  # noqa: E731
-    return max(begun, key=key, default=None)
+    return max(begun, key=_start, default=None)
+
+
+def _start(row: dict[str, Any]) -> tuple[int, int, int]:
+    return _micros(row["valid_from"]) or 0, _clock(row["window_start"]), row["tier_min"]
 
 
 def _dense(rates: pl.DataFrame) -> pl.DataFrame:

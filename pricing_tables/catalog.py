@@ -1,7 +1,7 @@
 """Price catalogs as immutable data: content-addressed, loaded from Parquet, never edited by hand.
 
-A catalog is three frames (rates, models, providers) and a manifest. `catalog_id` is the SHA-256 of the frames' canonical
-text and of the source's name and version, so equal content has an equal id wherever and whenever it was imported.
+A catalog is three frames (rates, models, providers) and a manifest. `catalog_id` is the SHA-256 of the frames'
+canonical text and of the source's name and version: equal content has an equal id wherever and whenever imported.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEY_SCHEMA: Final[dict[str, pl.DataType]] = {
     "window_end": pl.Time(),
     "tier_min": pl.Int64(),
 }
-"""What tells one rate row from another. Null = any. `condition`: a source's own request condition no telemetry carries."""
+"""What tells one rate row from another. Null = any. `condition`: a request condition that no telemetry carries."""
 
 RATE_SCHEMA: Final[dict[str, pl.DataType]] = {
     **KEY_SCHEMA,

@@ -51,7 +51,7 @@ def find_rates(calls: pl.DataFrame, catalog: Catalog) -> Lookup:
 
 def _resolve(distinct: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """The canonical model and the card whose prices apply for each combination of names, or why there is none."""
-    rows = []
+    rows: list[tuple[str | None, str | None, int | None, str | None, str | None]] = []
     absent = {key: pl.lit(None, dtype=dtype).alias(key) for key, dtype in _KEYS.items() if key not in distinct.columns}
     whole = distinct.with_columns(*absent.values()).select(list(_KEYS))
     for provider, request_model, response_model, service_tier, batch in whole.iter_rows():

@@ -1,8 +1,8 @@
 """Match rules of a catalog: does a rule mean this model name, and how sure is that?
 
-A rule that names the whole text is exact. A rule that names a part leaves the rest unexplained: only a version (a date,
-a build number, Bedrock's `-v1:0`) or a path before it may remain. Any other word, such as `-preview`, `-exp`, `-mini` or
-`:free`, is another product with another price, so the rule does not count.
+A rule that names the whole text is exact. A rule that names a part leaves the rest unexplained: only a version (a
+date, a build number, Bedrock's `-v1:0`) or a path before it may remain. Any other word, such as `-preview`, `-exp`,
+`-mini` or `:free`, is another product with another price, so the rule does not count.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ _SUFFIX: Final = re.compile(rf"(?:{_VERSION})?")
 _BEDROCK_SUFFIX: Final = re.compile(rf"(?:{_VERSION})?(?:-v\d+)?(?::\d+)?(?::\d+k)?")
 _PATH: Final = re.compile(r"(?:[^/]+/)*")
 # GovCloud is left out on purpose: it has prices of its own, so a rule must spell it.
-_BEDROCK_PATH: Final = re.compile(
-    r"(?:[^/]+/)*(?:(?:us|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global)\.)?(?:[a-z0-9]+\.)?"
-)
+_BEDROCK_PATH: Final = re.compile(r"(?:[^/]+/)*(?:(?:us|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global)\.)?(?:[a-z0-9]+\.)?")
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,8 @@ def _any_of(parts: list[Matcher]) -> Matcher:
 
 def _all_of(parts: list[Matcher]) -> Matcher:
     def match(name: str) -> Fit | None:
-        fits = [fit for fit in (part(name) for part in parts)]
-        known = [fit for fit in fits if fit is not None]
-        if len(known) != len(fits):
+        known = [fit for fit in (part(name) for part in parts) if fit is not None]
+        if len(known) != len(parts):
             return None
         shortest_head = min((fit.head for fit in known), key=len)
         return Fit(any(fit.whole for fit in known), shortest_head, min((fit.tail for fit in known), key=len))

@@ -7,6 +7,8 @@ costs `count * price` exactly; only prices finer than a pico-dollar are rounded,
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import reduce
+from operator import add
 from typing import Final, Literal
 
 import polars as pl
@@ -70,7 +72,8 @@ def price_calls(calls: pl.DataFrame, catalog: Catalog, *, trust_reported: TrustR
     frame = split(_with_prices(calls, lookup, catalog, present), present)
     frame = frame.with_columns(problem(present).alias("problem"))
     frame = frame.with_columns(**_pico(frame, parts_in(present)))
-    frame = frame.with_columns(c_cost=pl.sum_horizontal([f"c_{name}" for name in COMPONENTS]))
+    # Plain addition: an unknown component must leave the sum unknown, never 0.
+    frame = frame.with_columns(c_cost=reduce(add, (pl.col(f"c_{name}") for name in COMPONENTS)))
     too_dear = pl.col("problem").is_null() & (pl.col("c_cost") > MAX_COST_PICO)
     if frame.select(too_dear.any()).item():
         frame = frame.with_columns(problem=pl.when(too_dear).then(OUT_OF_RANGE).otherwise("problem").cast(pl.Int8))
@@ -104,7 +107,7 @@ def _with_prices(calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, present:
 
 def _pico(frame: pl.DataFrame, parts: list[str]) -> dict[str, pl.Expr]:
     """Each component in whole pico-dollars (Int64), null where there is a problem."""
-    components = {}
+    components: dict[str, pl.Expr] = {}
     for name, own in COMPONENTS.items():
         billed = [part for part in own if part in parts]
         terms = [pl.col(f"n_{part}") * pl.col(f"p_{part}").fill_null(0) for part in billed]
@@ -145,7 +148,7 @@ def _status(trust_reported: TrustReported) -> pl.Expr:
 
 
 def _money(frame: pl.DataFrame) -> list[pl.Expr]:
-    """The five components and their sum in dollars; rows that are not priced by us are set apart only if there are any."""
+    """The five components and their sum in dollars; rows without a price of ours cost a pass only if there are any."""
     seen = set(frame["status"].unique())
     scale = pl.lit(Decimal("0.000000000001"), dtype=pl.Decimal(13, 12))
     zero = pl.lit(Decimal(0), dtype=MONEY)

@@ -55,7 +55,7 @@ _SCHEMA: Final[dict[str, pl.DataType]] = {
 _COUNT_LIMIT: Final = 2**62
 
 
-class _BadLine(ValueError):
+class _BadLineError(ValueError):
     """A line that is not a quote request; the message says why."""
 
 
@@ -84,7 +84,7 @@ def _quote_batch(chunk: list[tuple[int, str]], catalog: Catalog) -> Iterator[str
     for number, text in chunk:
         try:
             rows.append({"line": number, **_parse(text)})
-        except _BadLine as error:
+        except _BadLineError as error:
             answers[number] = {"cost_usd": None, "status": "error", "error": f"line {number}: {error}"}
     priced = price_calls(pl.DataFrame(rows, schema=_SCHEMA), catalog, trust_reported="never")
     for row in priced.iter_rows(named=True):
@@ -110,15 +110,15 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         request = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _BadLine(f"not JSON ({error})") from error
+        raise _BadLineError(f"not JSON ({error})") from error
     if not isinstance(request, dict):
-        raise _BadLine("not a JSON object")
+        raise _BadLineError("not a JSON object")
     for key, kind in _FIELDS.items():
         if request.get(key) is not None and not isinstance(request[key], kind):
-            raise _BadLine(f"{key} must be a {'string' if kind is str else 'boolean'}")
+            raise _BadLineError(f"{key} must be a {'string' if kind is str else 'boolean'}")
     for key in ("model", "timestamp"):
         if not request.get(key):
-            raise _BadLine(f"{key} is missing")
+            raise _BadLineError(f"{key} is missing")
     # The line names the model that was billed, as a response does: on Azure a request names a deployment instead.
     return {
         "provider": request.get("provider"),
@@ -137,15 +137,15 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise _BadLine(f"timestamp is not an ISO 8601 time: {text}") from error
+        raise _BadLineError(f"timestamp is not an ISO 8601 time: {text}") from error
 
 
 def _counts(usage: object) -> dict[str, int]:
     if not isinstance(usage, dict):
-        raise _BadLine("usage must be an object")
+        raise _BadLineError("usage must be an object")
     unknown = sorted(usage.keys() - _USAGE.keys())
     if unknown:
-        raise _BadLine(f"unknown usage: {', '.join(unknown)}")
+        raise _BadLineError(f"unknown usage: {', '.join(unknown)}")
     counts: dict[str, int] = {}
     for key, value in usage.items():
         if value is None:
@@ -153,9 +153,9 @@ def _counts(usage: object) -> dict[str, int]:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise _BadLine(f"usage.{key} must be a whole number")
+            raise _BadLineError(f"usage.{key} must be a whole number")
         if not -_COUNT_LIMIT < value < _COUNT_LIMIT:
-            raise _BadLine(f"usage.{key} is out of range")
+            raise _BadLineError(f"usage.{key} is out of range")
         counts[_USAGE[key]] = value
     # A quote states its whole usage: what it leaves out is none of it.
     return {"input_tokens": 0, "output_tokens": 0, **counts} if counts else counts

@@ -27,6 +27,7 @@ from pricing_tables.names import (
 )
 
 _CACHE_LIMIT: Final = 100_000
+_NOTE_LIMIT: Final = 300
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,10 @@ class Resolver:
         request, response = clean_model(request_model), clean_model(response_model)
         if request is None and response is None:
             return _unknown("no model name")
+        # A reseller in the request's path bills the call, even where the response names the model alone.
+        route = gateway(request) if request is not None else None
+        if route is not None and route[0] not in VENDORS and self._routes(folded, route[0]):
+            folded = route[0]
         names = _by_trust(folded, request, response)
         if not names:
             return _unknown(f"azure deployment name, not a model: {request_model}")
@@ -122,7 +127,9 @@ class Resolver:
 
     def _routes(self, provider: str | None, head: str) -> bool:
         """Does a prefix name who bills? A reseller named as the provider bills whatever the model's path says."""
-        return head in self._providers and head != provider and (provider is None or provider in VENDORS)
+        if head not in self._providers or head == provider:
+            return False
+        return provider is None or (provider in VENDORS and head not in self._providers[provider].fallbacks)
 
     def _infer(self, name: str) -> str | None:
         if looks_like_bedrock(name):
@@ -143,9 +150,7 @@ class Resolver:
                     continue
                 model_id, kind = found
                 if owner == provider:
-                    return Resolution(
-                        f"{provider}/{model_id}", f"{owner}/{model_id}", "alias" if rewritten else kind
-                    )
+                    return Resolution(f"{provider}/{model_id}", f"{owner}/{model_id}", "alias" if rewritten else kind)
                 note = f"{owner} rate used: no {provider} rate"
                 return Resolution(f"{provider}/{model_id}", f"{owner}/{model_id}", "alias", note)
         return None
@@ -168,7 +173,7 @@ class Resolver:
 
 def _by_trust(provider: str | None, request: str | None, response: str | None) -> list[str]:
     """The names to try, the most telling first."""
-    if provider == "azure" or (provider in (None, *VENDORS) and (request or "").startswith("azure/")):
+    if provider == "azure":
         return [response] if response is not None else []
     if request is not None and response is not None and _says_more(provider, request, response):
         return [request] if _is_tuned(request) else [request, response]
@@ -187,4 +192,4 @@ def _is_tuned(name: str) -> bool:
 
 
 def _unknown(note: str) -> Resolution:
-    return Resolution(None, None, None, note)
+    return Resolution(None, None, None, note[:_NOTE_LIMIT])

@@ -113,7 +113,9 @@ def split(frame: pl.DataFrame, present: frozenset[str]) -> pl.DataFrame:
         left = excess - pl.col("n_audio_cached"), image, read - pl.col("n_audio_cached")
         frame = frame.with_columns(n_image_cached=pl.min_horizontal(*left))
     else:
-        frame = frame.with_columns(pl.lit(0, dtype=pl.Int64).alias(name) for name in ("n_audio_cached", "n_image_cached"))
+        frame = frame.with_columns(
+            pl.lit(0, dtype=pl.Int64).alias(name) for name in ("n_audio_cached", "n_image_cached")
+        )
     frame = frame.with_columns(
         n_audio_in=audio - pl.col("n_audio_cached"),
         n_image_in=image - pl.col("n_image_cached"),
@@ -126,7 +128,7 @@ def split(frame: pl.DataFrame, present: frozenset[str]) -> pl.DataFrame:
 
 
 def no_usage(present: frozenset[str]) -> pl.Expr:
-    """Does the call say nothing about its usage? A number of requests alone says something only to a price per request."""
+    """Does the call say nothing about its usage? A request count alone tells only a rate per request anything."""
     silent = [pl.col(name).is_null() for name in (*TOKENS, "search_requests") if name in present]
     nothing = pl.all_horizontal(silent) if silent else pl.lit(value=True)
     by_request = pl.col("bills_requests_only") & pl.col("requests").is_not_null()

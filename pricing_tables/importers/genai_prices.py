@@ -3,7 +3,7 @@
 The source holds per model: an ordered list of conditional prices (the last active one wins, the first is the fallback),
 context tiers per unit (the whole request moves to the higher price above a threshold), and request variants (batch,
 flex, priority, fast) that override single units, first match per unit. All of it is flattened here to plain rate rows
-with half-open validity, daily UTC windows and an inclusive `tier_min`, so nothing of the source's logic is needed later.
+with half-open validity, daily UTC windows and an inclusive `tier_min`: none of the source's logic is needed later.
 
 The bundled module is read directly: the package's updater can replace its global snapshot behind a program's back.
 """
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -179,7 +180,7 @@ def _utc_clock(value: time) -> time:
 def _periods(prices: Sequence[_Price]) -> list[tuple[date | None, date | None]]:
     starts = sorted({price.constraint.start for price in prices if price.constraint.start is not None})
     edges: list[date | None] = [None, *starts, None]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _windows(prices: Sequence[_Price]) -> list[tuple[time, time] | None]:
