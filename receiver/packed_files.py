@@ -1,6 +1,7 @@
 """Files that may be gzip or zstd, read as the plain bytes they stand for, a bounded piece at a time."""
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import BinaryIO, Final
 
 import zstandard
 
-from receiver.lookahead import Read
+from receiver.lookahead import Lookahead, Read
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -37,6 +38,14 @@ def open_unpacked(path: Path) -> Iterator[Read]:
             yield _Zstd(file)
         else:
             yield file.read
+
+
+def unpack_zstd(packed: bytes, limit: int) -> bytes:
+    """The plain bytes of zstd frames in memory. Raises PackedError for damaged ones and for more than `limit` bytes."""
+    plain = Lookahead(_Zstd(io.BytesIO(packed))).take(limit + 1)
+    if len(plain) > limit:
+        raise PackedError(f"more than {limit} bytes after decompression")
+    return plain
 
 
 class _Gzip:

@@ -108,7 +108,7 @@ def _until_unreadable(read: Read, name: str, on_damage: Callable[[Corruption], N
 
 
 def _closed_segments(journal_dir: Path, committed_seq: int) -> list[Path]:
-    """Segments that are written to no more and hold only records below `committed_seq`: their successors' names tell."""
+    """Segments written to no more that hold only records below `committed_seq`: their successors' names tell."""
     segments = list_segments(journal_dir)
     return [path for (_, path), (successor, _) in pairwise(segments) if successor <= committed_seq]
 
