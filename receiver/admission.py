@@ -1,10 +1,13 @@
-"""Backpressure: bytes in memory and bytes waiting in the journal are bounded; past the bound senders must retry."""
+"""Who gets in, and when: bytes in memory and in the journal are bounded; past the bound senders must retry."""
 
 import threading
 from collections.abc import Callable
 
 from receiver.errors import Overloaded
 from receiver.limits import Limits
+
+Authorize = Callable[[str | None], bool]
+"""Whether the value of an Authorization header (None when there is none) opens the door."""
 
 
 class Admission:

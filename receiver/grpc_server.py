@@ -7,8 +7,7 @@ by the first byte: gzip begins with 0x1f, which in protobuf would be a wire type
 Metrics and logs are answered with a success that stores nothing, so that an exporter setup shared by all three works.
 """
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
@@ -16,23 +15,18 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from receiver.admission import Room
+from receiver.admission import Authorize, Room
 from receiver.answers import traces_response
 from receiver.errors import ListenError, Refusal, TooLarge, Unauthenticated
 from receiver.inflate import GZIP_MAGIC, inflate_gzip, wire_limit
 from receiver.intake import Intake, Outcome
 from receiver.listening import bind
 
-log = logging.getLogger(__name__)
-
 TRACE_SERVICE: Final = "opentelemetry.proto.collector.trace.v1.TraceService"
 METRICS_SERVICE: Final = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 LOGS_SERVICE: Final = "opentelemetry.proto.collector.logs.v1.LogsService"
 
 PURPOSE: Final = "OTLP/gRPC"
-
-Authorize = Callable[[str | None], bool]
-"""Whether the value of an Authorization header (None when there is none) opens the door."""
 
 _IDENTITY_AND_GZIP: Final = 0b101
 _STREAMS_PER_CONNECTION: Final = 128
@@ -85,7 +79,8 @@ class GrpcServer:
         """Refuse new requests, let running ones finish for `grace` seconds, then cut them off (their senders retry)."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
-        self._pool.shutdown(wait=True)
+        # Whoever still waits for a disk that hangs is not waited for.
+        self._pool.shutdown(wait=False)
 
 
 class _Exports(grpc.GenericRpcHandler):  # type: ignore[misc]

@@ -5,7 +5,6 @@ unknown); every error under `/api/` is `{"error": ..., "details": ...}`. Nothing
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -21,19 +20,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from receiver.admission import Room
+from receiver.admission import Authorize, Room
 from receiver.answers import Encoding, traces_response
 from receiver.errors import Malformed, Overloaded, Refusal, TooLarge, Unauthenticated, Unsupported, WrongMethod
 from receiver.http_body import read_body
 from receiver.intake import Intake, Outcome, SignalOutcome
 from receiver.otlp_json import traces_to_protobuf
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
-
-Authorize = Callable[[str | None], bool]
-"""Whether the value of an Authorization header (None when there is none) opens the door."""
 
 SMALLEST_GZIPPED: Final = 1024
 """Answers below this are not worth compressing."""
@@ -42,8 +36,6 @@ _INLINE_PAYLOAD: Final = 16 * 1024
 """Protobuf payloads up to this are inspected on the event loop: that is quicker than handing them to a thread."""
 
 _THREADS: Final = 4
-
-_SIGNALS_PATHS: Final = ("/api/v2/signals/bulk", "/api/v2/signals/bulk/")
 
 _REST_ERRORS: Final[dict[type[Refusal], str]] = {
     Malformed: "Invalid input",
@@ -75,10 +67,10 @@ def create_app(
         return PlainTextResponse("ready\n") if ready() else PlainTextResponse("not ready\n", status_code=503)
 
     ours = [
-        Route("/v1/traces", receiver.traces, methods=["POST"]),
-        Route("/v1/metrics", receiver.nothing_rejected, methods=["POST"]),
-        Route("/v1/logs", receiver.nothing_rejected, methods=["POST"]),
-        *(Route(path, receiver.signals, methods=["POST"]) for path in _SIGNALS_PATHS),
+        *_posts("/v1/traces", receiver.traces),
+        *_posts("/v1/metrics", receiver.nothing_rejected),
+        *_posts("/v1/logs", receiver.nothing_rejected),
+        *_posts("/api/v2/signals/bulk", receiver.signals),
         Route("/healthz", _healthz),
         Route("/readyz", readyz),
     ]
@@ -93,12 +85,20 @@ def create_app(
         finally:
             receiver.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[*ours, *routes],
         middleware=[Middleware(GZipMiddleware, minimum_size=SMALLEST_GZIPPED)],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
+    # Clients that post do not follow redirects: a path is served as it is written, or it is not there.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _posts(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> list[Route]:
+    """The path with and without a slash at its end; clients differ."""
+    return [Route(written, endpoint, methods=["POST"]) for written in (path, path + "/")]
 
 
 class _Receiver:

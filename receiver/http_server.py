@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 PURPOSE: Final = "OTLP/HTTP"
 
 _START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 3.0
 
 _KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the pauses of exporters between batches, so that their connections are not closed under them."""
@@ -61,7 +62,7 @@ class HttpServer:
         """Stop listening, let running requests finish for the grace, and wait for the thread to end."""
         self._server.should_exit = True
         if self._thread is not None:
-            self._thread.join(self._grace + _START_SECONDS)
+            self._thread.join(self._grace + _STOP_SECONDS)
 
     def _run(self, listener: socket.socket) -> None:
         try:

@@ -243,6 +243,11 @@ def test_what_node_sends_is_taken_chunked_as_it_sends_it(receiver, path):
     assert len(receiver.journal.records) == 1
 
 
+def test_a_slash_at_the_end_makes_no_difference_and_is_not_redirected(receiver):
+    assert receiver.post(captured().SerializeToString(), "/v1/traces/").status_code == 200
+    assert receiver.client.get("/healthz/").status_code == 404
+
+
 def test_snake_case_keys_are_400_and_named(receiver):
     response = receiver.post(b'{"resource_spans": []}', encoding=JSON)
     assert response.status_code == 400
