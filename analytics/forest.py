@@ -15,13 +15,13 @@ ROW = pl.UInt32
 def parent_rows(spans: pl.DataFrame) -> pl.Series:
     """Row number of each span's parent within its trace, null when there is none or it is not among `spans`.
 
-    spans: trace_id, span_id, parent_span_id; (trace_id, span_id) unique (of repeats, the first is the parent).
+    spans: trace_id, span_id, parent_span_id; (trace_id, span_id) unique.
     """
     numbered = spans.select(*SPAN_KEY, "parent_span_id").with_row_index("row")
     children = numbered.filter(pl.col("parent_span_id").is_not_null())
     if children.is_empty():
         return pl.Series("parent", [None] * spans.height, dtype=ROW)
-    places = numbered.select(*SPAN_KEY, pl.col("row").alias("parent")).unique(SPAN_KEY, keep="first")
+    places = numbered.select(*SPAN_KEY, pl.col("row").alias("parent"))
     found = children.join(places, left_on=("trace_id", "parent_span_id"), right_on=SPAN_KEY, how="inner")
     return scattered(spans.height, found["row"], found["parent"])
 

@@ -37,31 +37,35 @@ def inherit_signals(signals: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Add customer_id and product_id to signals: their own, else those of their span, else of that span's parent.
 
     signals: trace_id, span_id, parent_span_id, own_customer_id, own_product_id (a REST signal has no span and keeps
-    its own). spans: the result of `inherit`. Rows keep their order.
+    its own). spans: the result of `inherit`, (trace_id, span_id) unique. Rows keep their order.
     """
     frame = signals.with_columns(pl.col(f"own_{name}").alias(name) for name in ("customer_id", "product_id"))
     lacking = (pl.col("customer_id").is_null() | pl.col("product_id").is_null()) & pl.col("span_id").is_not_null()
     if not frame.select(lacking.any()).item():
         return frame
-    known = spans.select(*SPAN_KEY, "customer_id", "product_id").unique(SPAN_KEY, keep="first")
-    itself = known.rename({"customer_id": "_c0", "product_id": "_p0"})
-    parent = known.rename({"customer_id": "_c1", "product_id": "_p1"})
+    frame = _filled(frame, spans, "span_id")
+    if not frame.select(lacking.any()).item():
+        return frame
+    return _filled(frame, spans, "parent_span_id")
+
+
+def _filled(signals: pl.DataFrame, spans: pl.DataFrame, by: str) -> pl.DataFrame:
+    known = spans.select(*SPAN_KEY, pl.col("customer_id").alias("_customer"), pl.col("product_id").alias("_product"))
     return (
-        frame.join(itself, on=SPAN_KEY, how="left", maintain_order="left")
-        .join(parent, left_on=("trace_id", "parent_span_id"), right_on=SPAN_KEY, how="left", maintain_order="left")
+        signals.join(known, left_on=("trace_id", by), right_on=SPAN_KEY, how="left", maintain_order="left")
         .with_columns(
-            customer_id=pl.coalesce("customer_id", "_c0", "_c1"),
-            product_id=pl.coalesce("product_id", "_p0", "_p1"),
+            customer_id=pl.coalesce("customer_id", "_customer"), product_id=pl.coalesce("product_id", "_product")
         )
-        .drop("_c0", "_c1", "_p0", "_p1")
+        .drop("_customer", "_product")
     )
 
 
 def inherit_calls(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Add to calls what their span knows: customer_id, product_id, cost_scope and the three own_ columns.
 
-    calls: trace_id, span_id. spans: the result of `inherit`, holding the span of every call. Rows keep their order.
+    calls: trace_id, span_id. spans: the result of `inherit`, (trace_id, span_id) unique, holding the span of every
+    call. Rows keep their order.
     """
     names = [*IDENTITY, *(f"own_{name}" for name in IDENTITY)]
-    known = spans.select(*SPAN_KEY, *names).unique(SPAN_KEY, keep="first")
+    known = spans.select(*SPAN_KEY, *names)
     return calls.drop(names, strict=False).join(known, on=SPAN_KEY, how="left", maintain_order="left")

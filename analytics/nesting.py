@@ -8,9 +8,13 @@ import polars as pl
 
 from analytics.forest import ROW, below, nearest, nearest_above, parent_rows, without_cycles
 from analytics.frames import SPAN_KEY
+from analytics.intervals import started_within, within
 from analytics.richness import richest_first
 
 IS_AGGREGATE = pl.col("role") == "aggregate"
+
+CROWD = 1000
+"""Beyond so many calls at once they are not looked at one by one."""
 
 
 def nest(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -80,62 +84,32 @@ def _call_forest(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 def _waiting_aggregates(frame: pl.DataFrame) -> pl.DataFrame:
     """Aggregates whose calls cannot be climbed from yet: a call within its time with a broken chain is one of its own.
 
-    Two spans that hang below the same missing span are not inside each other, so their fragment tells them apart.
+    Two spans that hang below the same missing span are not inside each other, so their fragment tells them apart. An
+    agent during which more than CROWD calls of unknown parentage started is taken to own one of them.
     """
     start = pl.col("occurred_at").dt.epoch("us")
-    spans = frame.select(
-        "row", "trace_id", "span_id", "fragment", "bears", "bearing_below", "why", IS_AGGREGATE.alias("aggregate"),
+    spans = frame.filter(pl.col("bears") & (pl.col("bearing_below") == 0)).select(
+        "row", "trace_id", "fragment", IS_AGGREGATE.alias("aggregate"),
         start.alias("start"), (start + pl.col("duration_ns").fill_null(0) // 1000).alias("end"),
     )  # fmt: skip
-    innermost = pl.col("bears") & (pl.col("bearing_below") == 0)
-    outer = spans.filter(pl.col("aggregate") & innermost)
-    inner = spans.filter(innermost & pl.col("fragment").is_not_null())
-    if outer.is_empty() or inner.is_empty():
-        return frame
-    inner = inner.join(outer.select("trace_id").unique(), on="trace_id", how="semi")
-    outer = outer.join(inner.select("trace_id").unique(), on="trace_id", how="semi")
+    outer = spans.filter("aggregate")
+    # microseconds cut off nanoseconds: a call may seem to end one later than what contains it
+    inner = spans.filter(~pl.col("aggregate") & pl.col("fragment").is_not_null()).with_columns(
+        end=pl.max_horizontal("start", pl.col("end") - 1)
+    )
+    fragments = inner.group_by("trace_id").agg(pl.col("fragment").n_unique().alias("n"), other=pl.col("fragment").min())
+    stranger = (pl.col("n") > 1) | pl.col("fragment").ne_missing(pl.col("other"))
+    outer = outer.join(fragments, on="trace_id").filter(stranger)
     if outer.is_empty():
         return frame
-    # microseconds cut off nanoseconds: a call may seem to end one later than what contains it
-    slack = pl.when(pl.col("aggregate")).then(0).otherwise(1)
-    pairs = within_time(outer, inner.with_columns(end=pl.max_horizontal("start", pl.col("end") - slack)))
-    same_time = (pl.col("start") == pl.col("start_inner")) & (pl.col("end") == pl.col("end_inner"))
-    owned = pairs.filter(
-        pl.col("row") != pl.col("row_inner"),
-        pl.col("fragment").ne_missing(pl.col("fragment_inner")),
-        ~pl.col("aggregate_inner") | ~same_time | (pl.col("span_id") < pl.col("span_id_inner")),
+    crowded = started_within(outer, inner, ["trace_id"]) > CROWD
+    owning = within(outer.filter(~crowded), inner, ["trace_id"]).filter(
+        pl.col("fragment").ne_missing(pl.col("fragment_inner"))
     )
-    waiting = pl.col("row").is_in(owned["row"].unique().implode())
-    return frame.with_columns(why=pl.when(waiting).then(pl.lit("descendant")).otherwise("why"))
-
-
-def within_time(outer: pl.DataFrame, inner: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of one trace where the time of `inner` lies within that of `outer`; inner columns get the suffix '_inner'.
-
-    Both have trace_id, start, end. Times become ranks over (trace, time), so that one comparison of ranges also
-    compares the trace, and only pairs that hold are ever made.
-    """
-    outer, inner = ranked_times(outer, inner)
-    return outer.join_where(
-        inner, pl.col("low") <= pl.col("low_inner"), pl.col("high") >= pl.col("high_inner"), suffix="_inner"
+    waiting = pl.concat([owning["row"], outer.filter(crowded)["row"]]).unique()
+    return frame.with_columns(
+        why=pl.when(pl.col("row").is_in(waiting.implode())).then(pl.lit("descendant")).otherwise("why")
     )
-
-
-def ranked_times(left: pl.DataFrame, right: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Add low and high to both frames: the ranks of (trace_id, start) and (trace_id, end) among all their times."""
-    times = pl.concat(
-        [frame.select("trace_id", pl.col(side).alias("time")) for frame in (left, right) for side in ("start", "end")]
-    )
-    times = times.unique().sort("trace_id", "time").with_row_index("rank")
-
-    def ranked(frame: pl.DataFrame) -> pl.DataFrame:
-        for side, rank in (("start", "low"), ("end", "high")):
-            frame = frame.join(
-                times.rename({"rank": rank}), left_on=("trace_id", side), right_on=("trace_id", "time"), how="left"
-            )
-        return frame
-
-    return ranked(left), ranked(right)
 
 
 def _one_call_chains(frame: pl.DataFrame) -> pl.DataFrame:

@@ -9,13 +9,17 @@ import polars as pl
 
 from analytics.forest import ROW
 from analytics.frames import SPAN_KEY
-from analytics.nesting import IS_AGGREGATE, ranked_times
+from analytics.intervals import crowd, overlapping
+from analytics.nesting import IS_AGGREGATE
 
 TWIN_WINDOW = timedelta(days=1)
 """Calls with one response id belong together while no more than this lies between one and the next."""
 
 MIN_ID_LENGTH = 16
 """Shorter ids (`chatcmpl-42` of local servers) come round again."""
+
+CROWD = 256
+"""Among more equal calls at once than this, likeness proves nothing."""
 
 SYNTHETIC_ID = r"^(lc_)?run-|0{12}|^test|^mock"
 """Ids that frameworks make up, or fill in: not the provider's."""
@@ -143,15 +147,12 @@ def _alike_pairs(frame: pl.DataFrame) -> pl.DataFrame:
         start.alias("start"),
         (start + pl.col("duration_ns").fill_null(0) // 1000).alias("end"),
     )  # fmt: skip
-    left, right = ranked_times(calls, calls)
-    pairs = left.join_where(
-        right, pl.col("low") <= pl.col("high_b"), pl.col("high") >= pl.col("low_b"), suffix="_b"
-    ).filter(
+    calls = calls.filter(crowd(calls, bucket) <= CROWD)
+    pairs = overlapping(calls, bucket).filter(
         # each pair once, told apart by what does not depend on the order of rows
         pl.col("span_id") < pl.col("span_id_b"),
         pl.col("component") != pl.col("component_b"),
         pl.col("scope") != pl.col("scope_b"),
-        pl.col("input_tokens") == pl.col("input_tokens_b"),
         (pl.col("output") - pl.col("output_b")).abs() <= 1,
         ~(pl.col("known") & pl.col("known_b")),
         pl.col("models").list.set_intersection(pl.col("models_b")).list.len() > 0,

@@ -91,11 +91,22 @@ def test_spans_below_one_root_that_never_arrives_are_known_not_to_be_inside_each
     assert scene.run().why() == {"agent": "aggregate_fallback", "parallel": None}
 
 
-def test_two_agents_of_the_same_moment_do_not_make_each_other_vanish() -> None:
+def test_an_agent_inside_another_is_not_mistaken_for_a_call_by_the_clock() -> None:
+    """Two agents of one moment would otherwise each be told to stand back for the other."""
     scene = Scene()
     scene.aggregate("a", at=0, lasts=100, parent="lost-1")
     scene.aggregate("b", at=0, lasts=100, parent="lost-2")
-    assert len(scene.run().counted()) == 1
+    assert scene.run().counted() == {"a", "b"}
+
+
+def test_an_agent_during_which_a_crowd_of_unknown_calls_ran_owns_some_of_them() -> None:
+    scene = Scene()
+    scene.aggregate("agent", at=0, lasts=5000)
+    for number in range(1200):
+        scene.call(f"call{number}", parent=f"lost-{number % 7}", at=number, lasts=1, input_tokens=number + 1)
+    outcome = scene.run()
+    assert outcome.why()["agent"] == "descendant"
+    assert len(outcome.counted()) == 1200
 
 
 def test_a_call_inside_a_call_is_the_same_call_and_the_richer_one_counts() -> None:

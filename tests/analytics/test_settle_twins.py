@@ -176,3 +176,12 @@ def test_an_equal_call_of_a_scope_that_is_in_already_stays_apart() -> None:
     scene.call("b", parent="root", scope_name="two", response_id=ANSWER)
     scene.call("c", parent="root", scope_name="two", at=1)
     assert scene.run().why()["c"] is None
+
+
+def test_among_a_crowd_of_equal_calls_likeness_proves_nothing() -> None:
+    scene = Scene()
+    scene.span("root")
+    for number in range(150):
+        scene.call(f"lc{number}", parent="root", scope_name="langchain", at=0, lasts=50)
+        scene.call(f"sdk{number}", parent="root", scope_name="openai", at=0, lasts=50)
+    assert len(scene.run().counted()) == 300
