@@ -97,14 +97,20 @@ class Lake:
 
         Once the block has ended its rows survive a power cut: their files are synced before the catalog names them.
         """
+        with self.durable_transaction() as connection:
+            transaction = Transaction(connection)
+            yield transaction
+            transaction.finish()
+
+    @contextmanager
+    def durable_transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Like `transaction`, for statements that `Transaction` has no words for."""
         with self.write_lock():
             cursor = self.cursor()
             try:
                 cursor.execute("BEGIN")
                 try:
-                    transaction = Transaction(cursor)
-                    yield transaction
-                    transaction.finish()
+                    yield cursor
                     self._files.sync_new()
                     cursor.execute("COMMIT")
                 except BaseException:

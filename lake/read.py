@@ -36,6 +36,7 @@ _HARMLESS_LAKE_FUNCTIONS = frozenset(
         "ducklake_table_insertions",
     }
 )
+_NOT_IN_POLARS = ("INTERVAL", "UNION", "MAP", "BIT", "VARIANT", "TIME WITH TIME ZONE")
 _TEXT_AS_QUERY = frozenset({"query", "query_table"})
 
 
@@ -56,7 +57,7 @@ def query(
         try:
             with reading(data_dir, memory_limit=memory_limit, threads=threads) as connection:
                 only_reads(connection, sql)
-                return connection.execute(sql).pl()
+                return _answer(connection.sql(sql))
         except duckdb.Error as error:
             if not is_transient(error):
                 raise QueryError(_explained(error)) from error
@@ -92,8 +93,8 @@ def reading(
 def _catalog_to_read(connection: duckdb.DuckDBPyConnection, data_dir: Path) -> Iterator[Path]:
     """The catalog file to attach: the lake's own, or a copy when nobody could write beside it.
 
-    SQLite keeps an index of its write-ahead log in a file next to the database. When that file is missing and we may not
-    make it (read-only media, another user's directory) then no process is writing, and a copy is as good.
+    SQLite keeps an index of its write-ahead log in a file next to the database. When that file is missing and we may
+    not make it (read-only media, another user's directory) then no process is writing, and a copy is as good.
     """
     catalog = data_dir / CATALOG_FILE
     if os.access(data_dir, os.W_OK) or Path(f"{catalog}-shm").exists():
@@ -119,6 +120,17 @@ def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         writes = name.startswith("ducklake_") and name not in _HARMLESS_LAKE_FUNCTIONS
         if writes or name in _TEXT_AS_QUERY:
             raise QueryError(f"function {name} is not allowed here: it can do more than read")
+
+
+def _answer(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    """All rows; names that repeat get a suffix, and types that Polars lacks (intervals, unions, ...) become text."""
+    distinct = relation.project("*")
+    columns = []
+    for name, kind in zip(distinct.columns, distinct.types, strict=True):
+        quoted_name = '"' + name.replace('"', '""') + '"'
+        foreign = any(word in str(kind) for word in _NOT_IN_POLARS)
+        columns.append(f"{quoted_name}::VARCHAR AS {quoted_name}" if foreign else quoted_name)
+    return distinct.project(", ".join(columns)).pl()
 
 
 def _single(sql: str) -> duckdb.Statement:

@@ -1,0 +1,211 @@
+"""Keeping a lake small and quick: merge small files, forget old snapshots, delete files nobody can be reading."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from lake.connect import Lake
+from lake.definitions import quoted
+from lake.schema import TABLES
+
+_MEGABYTE = 1024 * 1024
+_CATALOG = "__ducklake_metadata_lake"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When what may go.
+
+    Every snapshot is kept for `keep_each`, then the last of each hour until `keep_hourly`. A file that no kept snapshot
+    names is deleted `grace` after it fell out of use, so that a query already running never misses it. Files that no
+    snapshot ever named (left by a crash) go after `orphans_after`. Files below `small_file_bytes` are merged when a
+    table has at least `merge_from` of them, those that lost rows are rewritten first; a larger file is rewritten when
+    it lost more than `rewrite_above` of its rows. One step reads at most `step_bytes` of files.
+    """
+
+    keep_each: timedelta = timedelta(hours=1)
+    keep_hourly: timedelta = timedelta(days=7)
+    grace: timedelta = timedelta(hours=1)
+    orphans_after: timedelta = timedelta(days=1)
+    small_file_bytes: int = 16 * _MEGABYTE
+    merge_from: int = 8
+    rewrite_above: float = 0.25
+    step_bytes: int = 32 * _MEGABYTE
+    keep_log_rows: int = 10_000
+
+
+@dataclass
+class Report:
+    """What was done. `longest_hold` is the longest time the write lock was held without a pause, in seconds."""
+
+    files_merged: int = 0
+    files_rewritten: int = 0
+    snapshots_expired: int = 0
+    files_deleted: int = 0
+    orphans_deleted: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    longest_hold: float = 0.0
+
+
+def maintain(lake: Lake, policy: Policy | None = None, *, stop: Callable[[], bool] = lambda: False) -> Report:
+    """Do all the upkeep a lake needs now and say what was done; safe to run at any time, beside writers and readers.
+
+    Works in short steps, each under the write lock on its own, so that a writer waits for one step at most; between
+    steps `stop()` may end the work. Raises `LakeLockedError` when the write lock stays taken.
+    """
+    policy = policy or Policy()
+    work = _Upkeep(lake, policy)
+    started = time.monotonic()
+    for _ in work.steps():
+        # A moment without the lock, or a waiting writer (which polls) might never get its turn.
+        time.sleep(0.02)
+        if stop():
+            break
+    work.report.seconds = time.monotonic() - started
+    return work.report
+
+
+class _Upkeep:
+    """One run of upkeep: `steps` yields after each step, with the lock released."""
+
+    def __init__(self, lake: Lake, policy: Policy):
+        self._lake = lake
+        self._policy = policy
+        self.report = Report()
+
+    def steps(self) -> Iterator[None]:
+        yield from self._trim_log()
+        for table in TABLES:
+            yield from self._rewrite(table)
+            yield from self._merge(table)
+        yield from self._expire()
+        yield from self._clean_up()
+
+    def _trim_log(self) -> Iterator[None]:
+        """Forget all but the last step of each source once the log is long."""
+        log = "SELECT source, position FROM ingest_log"
+        if self._lake.read(log).height <= self._policy.keep_log_rows:
+            return
+        with self._timed(), self._lake.transaction() as tx:
+            rows = tx.read(log)
+            last = rows.group_by("source").agg(pl.col("position").max())
+            tx.delete("ingest_log", rows.join(last, on=["source", "position"], how="anti"))
+        yield
+
+    def _rewrite(self, table: str) -> Iterator[None]:
+        """Write the rows left in worn files anew: deleted rows cost reading time, and bar a file from merging.
+
+        DuckLake's own rewriting takes a whole table at once and would keep writers waiting.
+        """
+        while files := self._worn_files(table):
+            names = ", ".join(map(quoted, files))
+            with self._timed(), self._lake.durable_transaction() as connection:
+                connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE filename IN ({names})")
+                connection.execute(f"DELETE FROM {table} WHERE filename IN ({names})")
+            self.report.files_rewritten += len(files)
+            yield
+
+    def _worn_files(self, table: str) -> list[str]:
+        """Paths of the files to rewrite next, as many as one step may read; none when it is not worth it."""
+        files = self._lake.read(
+            f"""
+            SELECT listed.data_file AS path, listed.data_file_size_bytes AS bytes,
+                   deleted.delete_count > {self._policy.rewrite_above} * stored.record_count AS worn
+            FROM ducklake_list_files('lake', '{table}') AS listed
+            JOIN {_CATALOG}.ducklake_data_file AS stored
+                ON parse_filename(stored.path) = parse_filename(listed.data_file)
+            JOIN {_CATALOG}.ducklake_delete_file AS deleted
+                ON deleted.data_file_id = stored.data_file_id AND deleted.end_snapshot IS NULL
+            WHERE listed.delete_file IS NOT NULL
+            ORDER BY path
+            """
+        )
+        small = files.filter(~pl.col("worn") & (pl.col("bytes") < self._policy.small_file_bytes))
+        worth = files.filter("worn")
+        if small.height >= self._policy.merge_from:
+            worth = pl.concat([worth, small])
+        fits = (pl.col("bytes").cum_sum() <= self._policy.step_bytes) | (pl.int_range(pl.len()) == 0)
+        return worth.filter(fits)["path"].to_list()
+
+    def _merge(self, table: str) -> Iterator[None]:
+        """Merge small files into larger ones, one new file a step."""
+        while self._small_files(table) >= self._policy.merge_from:
+            merged = self._compact(
+                f"CALL ducklake_merge_adjacent_files('lake', '{table}', schema => 'main', "
+                f"max_compacted_files => 1, max_file_size => {self._policy.small_file_bytes})"
+            )
+            self.report.files_merged += merged
+            yield
+            if not merged:
+                return
+
+    def _small_files(self, table: str) -> int:
+        found = self._lake.read(
+            f"SELECT count(*) FROM ducklake_list_files('lake', '{table}') "
+            f"WHERE delete_file IS NULL AND data_file_size_bytes < {self._policy.small_file_bytes}"
+        )
+        return int(found.item())
+
+    def _expire(self) -> Iterator[None]:
+        """Forget snapshots that the policy does not keep; the newest always stays."""
+        now = datetime.now(UTC)
+        snapshots = self._lake.read("SELECT snapshot_id, snapshot_time FROM ducklake_snapshots('lake')")
+        moment = pl.col("snapshot_time")
+        last_of_hour = pl.col("snapshot_id") == pl.col("snapshot_id").max().over(moment.dt.truncate("1h"))
+        kept = (
+            (moment >= now - self._policy.keep_each)
+            | (last_of_hour & (moment >= now - self._policy.keep_hourly))
+            | (pl.col("snapshot_id") == pl.col("snapshot_id").max())
+        )
+        versions = snapshots.filter(~kept)["snapshot_id"].to_list()
+        for start in range(0, len(versions), 5000):
+            some = ", ".join(map(str, versions[start : start + 5000]))
+            with self._timed(), self._lake.write_lock():
+                self._call(f"CALL ducklake_expire_snapshots('lake', versions => [{some}])")
+            self.report.snapshots_expired += len(versions[start : start + 5000])
+            yield
+
+    def _clean_up(self) -> Iterator[None]:
+        """Delete files that fell out of use long enough ago, and files that no snapshot ever named."""
+        with self._timed(), self._lake.write_lock():
+            unused = self._call(f"CALL ducklake_cleanup_old_files('lake', older_than => {_ago(self._policy.grace)})")
+        self.report.files_deleted += len(unused)
+        yield
+        with self._timed(), self._lake.write_lock():
+            orphans = self._call(
+                f"CALL ducklake_delete_orphaned_files('lake', older_than => {_ago(self._policy.orphans_after)})"
+            )
+        self.report.orphans_deleted += len(orphans)
+        yield
+
+    def _compact(self, call: str) -> int:
+        """Run one compaction as a durable transaction; returns how many files it read."""
+        with self._timed(), self._lake.durable_transaction() as connection:
+            rows = connection.execute(call).fetchall()
+        return sum(row[2] for row in rows)
+
+    def _call(self, call: str) -> list[tuple[object, ...]]:
+        cursor = self._lake.cursor()
+        try:
+            return cursor.execute(call).fetchall()
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.report.steps += 1
+        self.report.longest_hold = max(self.report.longest_hold, time.monotonic() - started)
+
+
+def _ago(age: timedelta) -> str:
+    """SQL of the moment `age` ago."""
+    return f"'{(datetime.now(UTC) - age).isoformat()}'::TIMESTAMPTZ"
