@@ -91,6 +91,8 @@ def show(catalog: Catalog, model: str, at: datetime | None = None) -> list[dict[
     if known.is_empty():
         provider, _, name = model.partition("/")
         found = catalog.resolver.resolve(provider if name else None, None, name or model)
+        if found.rated_as is None:
+            return []
         known = catalog.rates.filter(pl.col("model") == found.rated_as)
     if at is not None:
         known = known.filter(_in_force(at))

@@ -60,7 +60,9 @@ class Pricer:
     def __call__(self, *calls: dict[str, Any], trust: TrustReported = "fallback") -> list[dict[str, Any]]:
         return price_calls(frame(*calls), self.catalog, trust_reported=trust).to_dicts()
 
-    def one(self, provider: str | None, model: str | None, trust: TrustReported = "fallback", **f: Any) -> dict[str, Any]:
+    def one(
+        self, provider: str | None, model: str | None, trust: TrustReported = "fallback", **f: Any
+    ) -> dict[str, Any]:
         return self(call(provider, model, **f), trust=trust)[0]
 
     def cost(self, provider: str, model: str, **fields: Any) -> Decimal | None:

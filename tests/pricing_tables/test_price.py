@@ -111,7 +111,9 @@ def test_a_missing_special_rate_is_said_and_never_silent(price: Pricer) -> None:
     partly = price.one("openai", "o4-mini", batch=True, cache_read_tokens=500, **usage)
     assert partly["rate_note"] == "standard rate used for cache reads"
     assert price.one("openai", "o4-mini", batch=True, **usage)["rate_note"] is None
-    assert price.one("openai", "gpt-5", service_tier="scale", **usage)["rate_note"] == "standard rate used: no scale rate"
+    assert (
+        price.one("openai", "gpt-5", service_tier="scale", **usage)["rate_note"] == "standard rate used: no scale rate"
+    )
 
 
 def test_a_reseller_without_its_own_rate_uses_the_makers_and_says_so(price: Pricer) -> None:
@@ -176,7 +178,11 @@ def test_usage_that_was_not_reported_is_unknown_not_free(price: Pricer) -> None:
     missing = price.one("openai", "gpt-4o", usage_source="missing")
     silent = price.one("openai", "gpt-4o", requests=1)
     half = price.one("openai", "gpt-4o", input_tokens=10)
-    assert [row["rate_note"] for row in (missing, silent, half)] == ["no usage", "no usage", "output tokens not reported"]
+    assert [row["rate_note"] for row in (missing, silent, half)] == [
+        "no usage",
+        "no usage",
+        "output tokens not reported",
+    ]
     assert {row["cost_usd"] for row in (missing, silent, half)} == {None}
 
 
@@ -196,7 +202,11 @@ def test_a_reported_cost_stands_in_only_as_far_as_it_is_trusted(price: Pricer) -
     preferred = price.one("openai", "gpt-4o", trust="prefer", **known)
     assert (preferred["status"], preferred["cost_usd"]) == ("reported", Decimal("0.5"))
     stood_in = price.one("openai", "gpt-99", **known)
-    assert (stood_in["status"], stood_in["cost_usd"], stood_in["other_cost_usd"]) == ("reported", Decimal("0.5"), Decimal("0.5"))
+    assert (stood_in["status"], stood_in["cost_usd"], stood_in["other_cost_usd"]) == (
+        "reported",
+        Decimal("0.5"),
+        Decimal("0.5"),
+    )
     assert stood_in["rate_note"] == "reported cost used: unknown model: gpt-99"
     assert price.one("openai", "gpt-99", trust="never", **known)["status"] == "unpriced"
 
@@ -215,7 +225,9 @@ def test_a_reported_zero_is_never_believed(price: Pricer) -> None:
         ("google", "gemma-3", "no price listed for this model"),
     ],
 )
-def test_a_model_billed_in_units_the_call_lacks_is_unpriced(price: Pricer, provider: str, model: str, note: str) -> None:
+def test_a_model_billed_in_units_the_call_lacks_is_unpriced(
+    price: Pricer, provider: str, model: str, note: str
+) -> None:
     row = price.one(provider, model, input_tokens=10, output_tokens=1)
     assert (row["status"], row["cost_usd"], row["rate_note"]) == ("unpriced", None, note)
 
