@@ -60,11 +60,11 @@ def _settle_writes(readings: pl.LazyFrame) -> pl.LazyFrame:
     split = short.fill_null(0) + long.fill_null(0)
     unsplit = short.is_null() & long.is_null()
     total = pl.when(unsplit).then(pl.col("cache_write")).otherwise(pl.max_horizontal("cache_write", split))
-    hour = pl.when(long.is_not_null()).then(long).when(short.is_not_null()).then(total - short).otherwise(0)
+    hour = pl.when(long.is_not_null()).then(long).when(short.is_not_null()).then(total - short)
     return readings.with_columns(
         cache_write=total,
-        cache_write_1h=pl.when(total.is_not_null()).then(hour),
-        cache_write_5m=total - hour,
+        cache_write_1h=pl.when(total == 0).then(0).otherwise(hour),
+        cache_write_5m=total - hour.fill_null(0),
         ttl_assumed=(total > 0) & (unsplit | (short.is_not_null() & long.is_not_null() & (split < total))),
         clamped=~unsplit & (pl.col("cache_write") < split),
     )

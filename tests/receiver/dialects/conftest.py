@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from receiver.decode import decode_traces
-from receiver.dialects import WANTED_KEYS, to_calls
-from receiver.frames import Wanted
+from receiver.dialects import to_calls
+from tests.receiver.dialects.material import DATA, WANTED, span_frame
 
-DATA = Path(__file__).parents[2] / "data"
 CAPTURES = sorted(path.stem for path in (DATA / "dialects").glob("*.pb"))
-WANTED = Wanted(span_keys=WANTED_KEYS)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -64,25 +60,6 @@ def call() -> Callable[..., dict[str, Any]]:
         return calls.row(0, named=True)
 
     return make
-
-
-def span_frame(
-    spans: list[Mapping[str, str]], scope: str = "test", name: str = "chat", status: str = "unset"
-) -> pl.DataFrame:
-    """A decoder's spans frame with the given attributes as wide columns."""
-    keys = sorted({key for attributes in spans for key in attributes})
-    fixed = {
-        "trace_id": ["0" * 31 + "1"] * len(spans),
-        "span_id": [f"{index + 1:016x}" for index in range(len(spans))],
-        "parent_span_id": pl.Series([None] * len(spans), dtype=pl.String),
-        "name": [name] * len(spans),
-        "start_time": pl.Series([datetime(2026, 11, 1, tzinfo=UTC)] * len(spans), dtype=pl.Datetime("us", "UTC")),
-        "duration_ns": [1_000_000] * len(spans),
-        "status": [status] * len(spans),
-        "scope_name": [scope] * len(spans),
-    }
-    wide = {"@" + key: pl.Series([span.get(key) for span in spans], dtype=pl.String) for key in keys}
-    return pl.DataFrame({**fixed, **wide})
 
 
 @pytest.fixture
