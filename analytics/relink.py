@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -65,11 +66,12 @@ def relink(
     total = traces.height + loose.height
     changes, done = Changes(), 0
     for chunk in _chunks(traces):
-        changes += _commit(lake, lambda tx, chunk=chunk: _around(tx, _seeds(traces=chunk["trace_id"]), rules, price), dry_run)
+        seeds = _seeds(traces=chunk["trace_id"])
+        changes += _commit(lake, partial(_around, seeds=seeds, rules=rules, price=price), dry_run)
         done += chunk.height
         progress(done, total)
     for chunk in _chunks(loose):
-        changes += _commit(lake, lambda tx, chunk=chunk: _loose_signals(tx, chunk, rules, price), dry_run)
+        changes += _commit(lake, partial(_loose_signals, ids=chunk, rules=rules, price=price), dry_run)
         done += chunk.height
         progress(done, total)
     return changes + _commit(lake, _remove_orphans, dry_run)

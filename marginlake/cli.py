@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from marginlake import __version__
-from marginlake.commands import demo, doctor, importing, prices, relink, serve, sql
+from marginlake.commands import demo, doctor, importing, maintain, prices, relink, serve, sql
 from marginlake.failures import EXPECTED, one_line
 
 app = App(
@@ -26,6 +26,7 @@ app.command(importing.import_, name="import")
 app.command(relink.relink)
 app.command(prices.app)
 app.command(doctor.doctor)
+app.command(maintain.maintain)
 
 
 def run(arguments: Sequence[str]) -> int:

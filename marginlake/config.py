@@ -75,7 +75,8 @@ class MaintenanceConfig(_Section):
     """Upkeep of the lake: small files merged, old snapshots expired, files deleted once no reader can need them."""
 
     interval_minutes: Annotated[float, Field(gt=0)] = 10.0
-    keep_snapshots_days: Annotated[float, Field(ge=0)] = 7.0
+    keep_every_snapshot_minutes: Annotated[float, Field(ge=1)] = 60.0
+    keep_hourly_snapshots_days: Annotated[float, Field(ge=0)] = 7.0
     file_grace_minutes: Annotated[float, Field(ge=1)] = 60.0
 
 

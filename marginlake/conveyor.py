@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from marginlake.pipeline import Prepared, merge, prepare_or_reject
+from marginlake.pipeline import Prepared, damage_of, merge, prepare_or_reject
 from marginlake.rules import Rules
 from receiver.journal.reader import Batch
 
@@ -113,7 +113,7 @@ class Conveyor:
             batch = self._read(min(CHUNK_BYTES, self._max_batch))
             if batch.next_seq == self._read_position:
                 continue
-            prepared = prepare_or_reject(batch.records, batch.corruptions, self._rules())
+            prepared = prepare_or_reject(batch.records, damage_of(batch.corruptions), self._rules())
             with self._lock:
                 self._pieces.append((prepared, batch.next_seq))
                 self._pending_bytes += max(prepared.payload_bytes, 1)

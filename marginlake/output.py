@@ -40,7 +40,7 @@ def _write(content: bytes, out: Path | None) -> None:
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Times as ISO 8601 with their zone, nested values as JSON, so that CSV can carry them."""
-    columns = []
+    columns: list[pl.Expr | pl.Series] = []
     for name, dtype in frame.schema.items():
         if isinstance(dtype, pl.Datetime):
             columns.append(pl.col(name).dt.to_string("iso:strict"))

@@ -94,9 +94,30 @@ def _read_spans(
     return calls, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless
 
 
-def prepare_or_reject(records: Sequence[Record], corruptions: Sequence[Corruption], rules: Rules) -> Prepared:
+@dataclass(frozen=True)
+class Unreadable:
+    """A stretch of a source that holds no readable record: why, in words and as a code; `place` identifies it."""
+
+    reason: str
+    detail: str
+    place: str
+    seq: int | None
+
+
+def damage_of(corruptions: Sequence[Corruption]) -> list[Unreadable]:
+    """What a journal's reader skipped."""
+    found = []
+    for damage in corruptions:
+        lost = f"; records {damage.lost[0]} to {damage.lost[1]}" if damage.lost else ""
+        detail = f"{damage.reason}: {damage.segment} at byte {damage.offset}, {damage.length} bytes{lost}"
+        place = f"journal:{damage.segment}:{damage.offset}"
+        found.append(Unreadable("journal_damage", detail, place, damage.lost[0] if damage.lost else None))
+    return found
+
+
+def prepare_or_reject(records: Sequence[Record], unreadable: Sequence[Unreadable], rules: Rules) -> Prepared:
     """`prepare`, but a record that breaks a stage is put aside as a row of `rejected`, so that it stops nothing."""
-    damaged = _corruption_rows(corruptions)
+    damaged = [_unreadable_row(item) for item in unreadable]
     try:
         prepared = prepare(records, rules)
     except Exception as error:
@@ -145,7 +166,7 @@ def _refusals(rejected: pl.DataFrame, kind: str, records: Sequence[Record]) -> p
     seqs = pl.Series("payload_seq", [record.seq for record in records], dtype=pl.Int64)
     return (
         rejected.with_columns(
-            pl.Series("rejected_id", ["rej_" + xxhash.xxh3_128_hexdigest(key) for key in keys], dtype=pl.String),
+            pl.Series("rejected_id", ["rej_" + xxhash.xxh3_128_hexdigest(key.encode()) for key in keys], dtype=pl.String),
             pl.lit(kind).alias("kind"),
             seqs.gather(rejected["payload_index"]) if rejected.height else pl.lit(None, pl.Int64).alias("payload_seq"),
         )
@@ -154,23 +175,16 @@ def _refusals(rejected: pl.DataFrame, kind: str, records: Sequence[Record]) -> p
     )
 
 
-def _corruption_rows(corruptions: Sequence[Corruption]) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for damage in corruptions:
-        log.error("journal damage skipped", segment=damage.segment, offset=damage.offset, reason=damage.reason)
-        place = f"{damage.segment} at byte {damage.offset}, {damage.length} bytes"
-        lost = f"; records {damage.lost[0]} to {damage.lost[1]}" if damage.lost else ""
-        rows.append(
-            {
-                "rejected_id": "rej_" + xxhash.xxh3_128_hexdigest(f"journal:{damage.segment}:{damage.offset}"),
-                "received_at": datetime.now(UTC),
-                "kind": "record",
-                "reason": "journal_damage",
-                "detail": f"{damage.reason}: {place}{lost}",
-                "payload_seq": damage.lost[0] if damage.lost else None,
-            }
-        )
-    return rows
+def _unreadable_row(item: Unreadable) -> dict[str, object]:
+    log.error("source damage skipped", reason=item.reason, detail=item.detail)
+    return {
+        "rejected_id": "rej_" + xxhash.xxh3_128_hexdigest(item.place.encode()),
+        "received_at": datetime.now(UTC),
+        "kind": "record",
+        "reason": item.reason,
+        "detail": item.detail,
+        "payload_seq": item.seq,
+    }
 
 
 def _unprepared_row(record: Record, error: Exception) -> dict[str, object]:

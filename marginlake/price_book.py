@@ -3,6 +3,7 @@
 import polars as pl
 
 from lake.commit import Transaction
+from lake.schema import TABLES
 from pricing_tables.catalog import Catalog
 from pricing_tables.rates import catalogs_frame, rates_frame
 
@@ -11,5 +12,5 @@ def record_catalog(tx: Transaction, catalog: Catalog) -> None:
     """Put the catalog and its rates into the lake, unless they are there."""
     wanted = pl.DataFrame({"catalog_id": [catalog.catalog_id]})
     if tx.semi("catalogs", ["catalog_id"], wanted, "catalog_id").is_empty():
-        tx.append("catalogs", catalogs_frame(catalog))
-        tx.append("rates", rates_frame(catalog))
+        for table, rows in (("catalogs", catalogs_frame(catalog)), ("rates", rates_frame(catalog))):
+            tx.append(table, rows.select(TABLES[table].column_names))

@@ -28,12 +28,12 @@ def adopt_rules(lake: Lake, rules: Sequence[RevenueRule]) -> int:
     wanted = pl.DataFrame([[getattr(rule, name) for name in _SCHEMA] for rule in rules], schema=_SCHEMA, orient="row")
 
     def work(tx: Transaction) -> int:
-        held = tx.read("SELECT * FROM revenue_rules").cast(dict(_SCHEMA))
+        held = tx.read("SELECT * FROM revenue_rules").cast(_SCHEMA)
         if held.sort("rule_id").equals(wanted.sort("rule_id")):
             return 0
         tx.delete("revenue_rules", held.select("rule_id"))
         tx.append("revenue_rules", wanted)
         signals = tx.read("SELECT * FROM signals")
-        return refresh_margins(tx, signals.cast(dict(TABLES["signals"].polars_schema)), rules)
+        return refresh_margins(tx, signals.cast(TABLES["signals"].polars_schema), rules)
 
     return lake.run(work)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from analytics.revenue import RevenueError, RevenueRule, parse_rules
+from analytics.revenue_rules import RevenueError, RevenueRule, parse_rules
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, TrustReported, choose, pricer
 from marginlake.config import Config, ConfigError
 from receiver.dialects import WANTED_KEYS
@@ -40,7 +40,7 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
         scope_keys=config.identity.scope,
     )
     try:
-        revenue = parse_rules(config.revenue or tuple(stored_revenue))
+        revenue = parse_rules(config.revenue or stored_revenue)
         catalog = choose(data_dir, config.pricing.catalog)
     except (RevenueError, CatalogChoiceError, CatalogError) as error:
         raise ConfigError(str(error)) from None

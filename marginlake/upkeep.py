@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from lake.connect import Lake
 from lake.errors import LakeError
 from lake.maintain import Policy, maintain
 from marginlake.config import Config
-from receiver.journal import Journal
 from receiver.journal.archive import archive_closed, drop_closed, expire
 
 log = structlog.get_logger("upkeep")
@@ -25,11 +25,11 @@ class Upkeep:
     """One thread; a failure is logged and the work is done again at its next turn."""
 
     def __init__(
-        self, lake: Lake, journal: Journal, archive_dir: Path, config: Config, committed: Callable[[], int]
+        self, lake: Lake, journal_dir: Path, archive_dir: Path, config: Config, committed: Callable[[], int]
     ) -> None:
         """`committed`: the first journal sequence number that is not in the lake."""
         self._lake = lake
-        self._journal_dir = journal.directory
+        self._journal_dir = journal_dir
         self._archive_dir = archive_dir
         self._config = config
         self._committed = committed
@@ -70,13 +70,14 @@ class Upkeep:
         expire(self._archive_dir, datetime.now(UTC) - timedelta(days=days))
 
     def _maintain(self) -> None:
-        report = maintain(self._lake, policy_of(self._config))
-        log.info("maintenance done", report=str(report))
+        report = maintain(self._lake, policy_of(self._config), stop=self._stop.is_set)
+        log.info("maintenance done", **asdict(report))
 
 
 def policy_of(config: Config) -> Policy:
     """The maintenance settings in the lake's terms."""
     return Policy(
-        keep_snapshots=timedelta(days=config.maintenance.keep_snapshots_days),
-        file_grace=timedelta(minutes=config.maintenance.file_grace_minutes),
+        keep_each=timedelta(minutes=config.maintenance.keep_every_snapshot_minutes),
+        keep_hourly=timedelta(days=config.maintenance.keep_hourly_snapshots_days),
+        grace=timedelta(minutes=config.maintenance.file_grace_minutes),
     )

@@ -1,0 +1,120 @@
+"""`marginlake prices`: look into the price catalog, quote usage, import a newer catalog."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from cyclopts import App, Parameter
+
+from marginlake.commands.options import DEFAULT_DATA, DataDir
+from marginlake.config import parse_time
+from marginlake.failures import CommandError
+from marginlake.output import write_result
+
+app = App(name="prices", help="The price catalog: list, show, quote, import.")
+
+CatalogId = Annotated[str | None, Parameter(name="--catalog", help="Beginning of a catalog's id; default: the newest.")]
+At = Annotated[str | None, Parameter(name="--at", help="Prices in force at this time; default: the last known.")]
+Format = Annotated[Literal["table", "csv", "json"], Parameter(name="--format")]
+
+
+@app.command(name="list")
+def list_(
+    *,
+    provider: Annotated[str | None, Parameter(help="Only this provider's models.")] = None,
+    at: At = None,
+    catalog: CatalogId = None,
+    format: Format = "table",  # noqa: A002
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Every model with its base price, US dollars per million tokens."""
+    from marginlake.catalogs import choose
+    from pricing_tables.rates import list_models
+
+    rows = list_models(choose(data, catalog), provider, parse_time(at) if at else None)
+    if not rows:
+        raise CommandError(f"no model of provider {provider!r}; `marginlake prices list` shows all")
+    write_result(pl.DataFrame(rows, infer_schema_length=None), format, None)
+    return 0
+
+
+@app.command
+def show(
+    model: Annotated[str, Parameter(help="provider/model, e.g. openai/gpt-5, or a name that a call would report.")],
+    /,
+    *,
+    at: At = None,
+    catalog: CatalogId = None,
+    format: Format = "table",  # noqa: A002
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Every rate of one model: dates, tiers, service tiers, times of day."""
+    from marginlake.catalogs import choose
+    from pricing_tables.rates import show as show_rates
+
+    chosen = choose(data, catalog)
+    rows: list[dict[str, Any]] = show_rates(chosen, model, parse_time(at) if at else None)
+    if not rows:
+        raise CommandError(f"the catalog {chosen.catalog_id[:12]} has no price for {model!r}")
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    empty = [name for name in frame.columns if frame[name].null_count() == frame.height]
+    write_result(frame.drop(empty) if format == "table" else frame, format, None)
+    return 0
+
+
+@app.command
+def quote(
+    file: Annotated[str, Parameter(help="JSON lines {provider, model, timestamp, usage, ...}; `-` is standard input.")],
+    /,
+    *,
+    catalog: CatalogId = None,
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Price usage without storing anything: one JSON line of money for each line."""
+    from marginlake.catalogs import choose
+    from pricing_tables.quote import quote as quote_lines
+
+    for answer in quote_lines(_lines(file), choose(data, catalog)):
+        sys.stdout.write(answer + "\n")
+    return 0
+
+
+@app.command(name="import")
+def import_(
+    *,
+    source: Annotated[Literal["genai-prices"], Parameter(help="Where the prices come from.")] = "genai-prices",
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Make a catalog from the installed price data and put it into the data directory; nothing is downloaded.
+
+    A catalog never changes: other content is another catalog. The newest one prices what arrives from the next start on;
+    what is priced already stays as it is.
+    """
+    from marginlake.catalogs import FOLDER, available
+    from pricing_tables.catalog import write_catalog
+
+    try:
+        from pricing_tables.importers.genai_prices import import_genai_prices
+    except ImportError:
+        raise CommandError(f"the package {source} is not installed: pip install 'marginlake[prices]'") from None
+    content = import_genai_prices()
+    known = next((catalog for catalog in available(data) if catalog.catalog_id == content.catalog_id), None)
+    if known is not None:
+        sys.stdout.write(f"catalog {known.catalog_id[:12]} ({source} {content.source_version}) is there already\n")
+        return 0
+    catalog = write_catalog(content, data / FOLDER / content.catalog_id[:16])
+    sys.stdout.write(f"catalog {catalog.catalog_id[:12]} ({source} {content.source_version}): {content.rates.height} rates\n")
+    return 0
+
+
+def _lines(file: str) -> Iterator[str]:
+    if file == "-":
+        yield from sys.stdin
+        return
+    path = Path(file)
+    if not path.is_file():
+        raise CommandError(f"{path}: no such file")
+    with path.open(encoding="utf-8") as stream:
+        yield from stream

@@ -1,0 +1,45 @@
+"""`marginlake relink`: who bears which cost, and every margin, worked out again from the lake."""
+
+import sys
+
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To
+from marginlake.commands.progress import progress_bar
+from marginlake.config import load, parse_time
+from marginlake.failures import CommandError
+from marginlake.logs import configure_logs
+
+
+def relink(
+    *,
+    data: DataDir = DEFAULT_DATA,
+    config: ConfigFile = None,
+    from_: From = None,
+    to: To = None,
+    dry_run: DryRun = False,
+) -> int:
+    """Recompute links and margins from spans and signals; writes only what differs, so twice is once."""
+    from analytics.relink import Period
+    from analytics.relink import relink as recompute_links
+    from lake.connect import Lake
+    from marginlake.revenue_store import adopt_rules, stored_rules
+    from marginlake.rules import rules_from
+
+    configure_logs()
+    settings = load(config, data)
+    period = Period(parse_time(from_) if from_ else None, parse_time(to) if to else None)
+    if period.start and period.end and period.start >= period.end:
+        raise CommandError("--from must be before --to")
+    if not (data / "catalog.sqlite").is_file():
+        raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
+    with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
+        rules = rules_from(settings, data, stored_rules(lake))
+        if settings.revenue and not dry_run:
+            adopt_rules(lake, rules.revenue)
+        with progress_bar("relink", "traces") as tell:
+            changes = recompute_links(lake, rules.revenue, rules.price_again, period, dry_run=dry_run, progress=tell)
+    verb = "would change" if dry_run else "changed"
+    sys.stdout.write(
+        f"{verb}: {changes.costs} costs, {changes.links} cost_links, {changes.margins} event_margins, "
+        f"{changes.spans} spans, {changes.signals} signals\n"
+    )
+    return 0
