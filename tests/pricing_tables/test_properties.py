@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pricing_tables.catalog import load_catalog
 from pricing_tables.price import price_calls
-from tests.pricing_tables.conftest import call, frame
+from tests.pricing_tables.conftest import COUNTS, call, frame
 
 CATALOG = load_catalog()
 MODELS = [
@@ -39,27 +39,7 @@ moments = st.datetimes(datetime(2024, 1, 1), datetime(2027, 6, 1)).map(lambda mo
 def calls(draw: st.DrawFn) -> dict[str, Any]:
     """Any call at all, most of them with impossible usage."""
     provider, model = draw(st.sampled_from(MODELS))
-    usage = draw(
-        st.fixed_dictionaries(
-            {},
-            optional=dict.fromkeys(
-                (
-                    "input_tokens",
-                    "cache_read_tokens",
-                    "cache_write_5m_tokens",
-                    "cache_write_1h_tokens",
-                    "output_tokens",
-                    "reasoning_tokens",
-                    "audio_input_tokens",
-                    "audio_output_tokens",
-                    "image_input_tokens",
-                    "search_requests",
-                    "requests",
-                ),
-                counts,
-            ),
-        )
-    )
+    usage = draw(st.fixed_dictionaries({}, optional=dict.fromkeys(COUNTS, counts)))
     return call(
         provider,
         model,
