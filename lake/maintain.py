@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
-from lake.connect import Lake
+from lake.connect import DATA_DIRECTORY, Lake
 from lake.definitions import quoted
 from lake.schema import TABLES
 
 _MEGABYTE = 1024 * 1024
+_FILES_A_STEP = 1000
 _CATALOG = "__ducklake_metadata_lake"
 
 
@@ -174,16 +176,37 @@ class _Upkeep:
 
     def _clean_up(self) -> Iterator[None]:
         """Delete files that fell out of use long enough ago, and files that no snapshot ever named."""
-        with self._timed(), self._lake.write_lock():
-            unused = self._call(f"CALL ducklake_cleanup_old_files('lake', older_than => {_ago(self._policy.grace)})")
-        self.report.files_deleted += len(unused)
-        yield
+        deleted = _FILES_A_STEP
+        while deleted == _FILES_A_STEP:
+            with self._timed(), self._lake.write_lock():
+                deleted = self._delete_unused()
+            self.report.files_deleted += deleted
+            yield
         with self._timed(), self._lake.write_lock():
             orphans = self._call(
                 f"CALL ducklake_delete_orphaned_files('lake', older_than => {_ago(self._policy.orphans_after)})"
             )
         self.report.orphans_deleted += len(orphans)
         yield
+
+    def _delete_unused(self) -> int:
+        """Delete files scheduled for deletion longer ago than the grace period; returns how many were scheduled.
+
+        DuckLake's own clean-up compares times as text on a SQLite catalog ('2026-01-01 23:00' with '2026-01-01T01:00')
+        and would delete files that fell out of use a moment ago, under running queries.
+        """
+        unused = self._lake.read(
+            f"SELECT path, path_is_relative::BOOLEAN AS relative FROM {_CATALOG}.ducklake_files_scheduled_for_deletion "
+            f"WHERE schedule_start::TIMESTAMPTZ < {_ago(self._policy.grace)} LIMIT {_FILES_A_STEP}"
+        )
+        if unused.is_empty():
+            return 0
+        root = self._lake.data_dir / DATA_DIRECTORY
+        for path, relative in unused.iter_rows():
+            (root / path if relative else Path(path)).unlink(missing_ok=True)
+        paths = ", ".join(map(quoted, unused["path"]))
+        self._call(f"DELETE FROM {_CATALOG}.ducklake_files_scheduled_for_deletion WHERE path IN ({paths})")
+        return unused.height
 
     def _compact(self, call: str) -> int:
         """Run one compaction as a durable transaction; returns how many files it read."""
