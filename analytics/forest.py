@@ -77,3 +77,25 @@ def scattered(length: int, rows: pl.Series, values: pl.Series) -> pl.Series:
     """A Series of `length` with `values` at `rows` and null elsewhere."""
     empty = pl.Series(values.name, [None], dtype=values.dtype).new_from_index(0, length)
     return empty.scatter(rows, values) if len(rows) else empty
+
+
+def connected(rows: int, members: pl.Series, sets: pl.Series) -> pl.Series:
+    """Connected components: for each row a row number, the same for rows that share a set, also through others.
+
+    members (row numbers) and sets (any numbers) are pairs: this row is in that set.
+    """
+    label = pl.int_range(rows, dtype=ROW, eager=True)
+    while True:
+        seen = pl.DataFrame({"row": members, "label": label.gather(members), "set": sets})
+        seen = seen.with_columns(low=pl.col("label").min().over("set"))
+        # both the row and the row it pointed to take the smallest label in sight: long chains halve with every round
+        lower = (
+            pl.concat([seen.select("row", "low"), seen.select(pl.col("label").alias("row"), "low")])
+            .group_by("row")
+            .agg(pl.col("low").min())
+        )
+        falling = label.clone().scatter(lower["row"], lower["low"])
+        falling = falling.gather(falling)
+        if falling.equals(label):
+            return label
+        label = falling
