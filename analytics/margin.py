@@ -7,6 +7,7 @@ import polars as pl
 from analytics.frames import (
     EVENT_MARGINS,
     MONEY,
+    MONEY_SUM,
     conform,
     divide_half_even,
     from_pico,
@@ -48,9 +49,11 @@ def margins(
     complete = pl.col("cost_status").is_in(["complete", "no_calls"])
     # Decimal sums keep 12 decimals exactly; an event without calls cost nothing, which is known
     cost = pl.when(known).then(pl.col("known_cost").fill_null(0))
-    frame = frame.with_columns(cost_usd=cost).with_columns(
-        margin_usd=pl.when(complete).then(pl.col("revenue_usd") - pl.col("cost_usd"))
-    )
+    margin = pl.when(complete).then(pl.col("revenue_usd").cast(MONEY_SUM) - pl.col("cost_usd"))
+    frame = frame.with_columns(cost_usd=cost).with_columns(margin_usd=margin)
+    # a sum that the table has no room for (a million dollars an event) must not stop everybody else's rows
+    room = {name: EVENT_MARGINS[name] for name in ("cost_usd", "margin_usd")}
+    frame = frame.with_columns(pl.col(name).cast(dtype, strict=False) for name, dtype in room.items())
     return conform(frame.with_columns(margin_pct=_percent()), EVENT_MARGINS)
 
 

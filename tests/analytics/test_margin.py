@@ -108,3 +108,16 @@ def test_every_signal_has_one_row() -> None:
         scene.signal(f"event{number}", trace=f"t{number}")
     margins = scene.run().margins
     assert sorted(margins["signal_id"]) == [f"event{number}" for number in range(5)]
+
+
+def test_an_event_of_a_million_dollars_does_not_stop_the_others() -> None:
+    scene = Scene()
+    for number in range(3):
+        scene.call(f"call{number}", "900000", at=number * 50, customer="acme")
+    scene.signal("huge", customer="acme")
+    scene.call("call", "0.01", trace="t2", customer="acme")
+    scene.signal("small", trace="t2", customer="acme")
+    outcome = scene.run((STARTER,))
+    assert outcome.margin("huge")["model_calls"] == 3
+    assert outcome.margin("small")["margin_usd"] == Decimal("0.048")
+    assert outcome.linked() == outcome.total()
