@@ -43,8 +43,8 @@ PYDANTIC_AI_RUN = gen_ai_variant(
 
 PYDANTIC_AI = gen_ai_variant("pydantic_ai", lambda df: scope_is("pydantic-ai"), exclusive=INCLUSIVE)
 
-STRANDS = gen_ai_variant("strands", lambda df: scope_is("strands.telemetry.tracer"), exclusive=INCLUSIVE)
-"""Names itself in the provider slot; the model id has to tell."""
+STRANDS = gen_ai_variant("strands", lambda df: scope_is("strands.telemetry.tracer"))
+"""Names itself in the provider slot; the model id has to tell. Whose rule its input follows depends on that too."""
 
 GOOGLE_ADK = gen_ai_variant("google_adk", lambda df: scope_starts("gcp.vertex.agent"), exclusive=INCLUSIVE)
 

@@ -38,13 +38,19 @@ def _prepare(df: pl.DataFrame) -> pl.DataFrame:
 def _buckets(usage: pl.Expr) -> Reading:
     read = count_field(usage, "input_cache_read", "input_cached_tokens", "cache_read_input_tokens")
     written = count_field(usage, "input_cache_creation", "cache_creation_input_tokens")
+    short = count_field(usage, "input_ephemeral_5m_input_tokens")
+    long = count_field(usage, "input_ephemeral_1h_input_tokens")
+    # LangChain sets the plain bucket to zero once it has split the writes by time to live.
+    split = pl.when(short.is_not_null() | long.is_not_null()).then(short.fill_null(0) + long.fill_null(0))
     audio_in, audio_out = count_field(usage, "input_audio"), count_field(usage, "output_audio")
     reasoning = count_field(usage, "output_reasoning", "output_reasoning_tokens")
     return {
-        "input": _sum(count_field(usage, "input"), read, written, audio_in),
+        "input": _sum(count_field(usage, "input"), read, pl.max_horizontal(written, split), audio_in),
         "output": _sum(count_field(usage, "output"), reasoning, audio_out),
         "cache_read": read,
         "cache_write": written,
+        "cache_write_5m": short,
+        "cache_write_1h": long,
         "reasoning": reasoning,
         "audio_input": audio_in,
         "audio_output": audio_out,

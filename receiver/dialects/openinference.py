@@ -74,6 +74,7 @@ def _prepare(df: pl.DataFrame) -> pl.DataFrame:
 
 def _read(df: pl.DataFrame) -> Reading:
     kind, answer, about = pl.col("_kind"), pl.col("_answer"), pl.col("_about")
+    langchain = pl.col("scope_name").str.ends_with("langchain").fill_null(value=False)
     counts = {name: count_attr(df, *keys) for name, keys in COUNTS.items()}
     return {
         "role": role(kind.is_in(KINDS) | kind.is_null()),
@@ -87,7 +88,10 @@ def _read(df: pl.DataFrame) -> Reading:
         "cache_write_5m": count_field(pl.col("_split"), "ephemeral_5m_input_tokens"),
         "cache_write_1h": count_field(pl.col("_split"), "ephemeral_1h_input_tokens"),
         "search_requests": count_field(pl.col("_usage"), "server_tool_use.web_search_requests"),
-        "exclusive": pl.lit(value=False),
+        # Inclusive but for LangChain over Bedrock, which depends on the version: there the counts have to tell.
+        "exclusive": pl.when(
+            ~(langchain & (attr(df, "llm.provider").str.contains("aws|bedrock")).fill_null(value=False))
+        ).then(pl.lit(value=False)),
         "reported_cost": first(df, *COST),
         "response_id": pl.coalesce(
             first(df, "gen_ai.response.id"), first_field(answer, "id", "response_id"), field(about, "id")

@@ -20,7 +20,7 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
     provider = fold_provider(base["provider"])
     uncounted = base["cache_read"].is_null() & base["cache_write"].is_null()
     return {
-        "exclusive": provider == "anthropic",
+        "exclusive": pl.when(provider.is_in(("anthropic", "openai"))).then(provider == "anthropic"),
         "estimated": attr_bool(df, STREAM) & uncounted & (provider == "openai") & (base["operation"] == "chat"),
     }
 

@@ -40,7 +40,8 @@ NOT_PROVIDERS: Final = frozenset(
     {
         "langchain", "langgraph", "strands-agents", "strands", "autogen", "microsoft.agent_framework", "litellm",
         "llama_index", "llamaindex", "crewai", "haystack", "dspy", "pydantic-ai", "pydantic_ai", "semantic_kernel",
-        "smolagents", "agno", "mastra", "vercel", "gateway", "gcp.vertex.agent", "openai_agents", "custom",
+        "smolagents", "agno", "mastra", "vercel", "gateway", "gcp.vertex.agent", "openai_agents",
+        "openai-agents", "openai-agent", "custom",
         "unknown", "none", "null", "other", "_other", "generic", "proxy",
     }
 )  # fmt: skip

@@ -11,6 +11,7 @@ import polars as pl
 from receiver.dialects.dialect import Reading, note_when, present, scope_is, scope_starts
 from receiver.dialects.gen_ai import gen_ai_variant
 from receiver.dialects.payload import unquoted
+from receiver.dialects.providers import fold_provider
 from receiver.wide import first
 
 SCOPES: Final = tuple(
@@ -21,6 +22,7 @@ SCOPES: Final = tuple(
         "llamaindex", "crewai", "haystack", "alephalpha", "transformers", "writer", "agno", "voyageai",
     )
 )  # fmt: skip
+BEDROCK: Final = "opentelemetry.instrumentation.bedrock"
 KEYS: Final = (
     "llm.is_streaming",
     "gen_ai.is_streaming",
@@ -44,6 +46,7 @@ def _detect(df: pl.DataFrame) -> pl.Expr:
 def _change(df: pl.DataFrame, base: Reading) -> Reading:
     langchain = pl.col("scope_name").str.ends_with("langchain").fill_null(value=False)
     written, model = base["cache_write"], base["response_model"]
+    through_bedrock = (fold_provider(base["provider"]) == "aws").fill_null(value=False)
     unsure = langchain & (written == 0).fill_null(value=False)
     # Streamed LangChain answers and Gemini repeat the request's model as the response's.
     repeats = scope_is("opentelemetry.instrumentation.google_generativeai") | (
@@ -51,7 +54,7 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
     )
     echo = (repeats & (model == base["request_model"])).fill_null(value=False)
     return {
-        "exclusive": pl.col("scope_name").str.ends_with("bedrock"),
+        "exclusive": pl.when(scope_is(BEDROCK) | ~through_bedrock).then(scope_is(BEDROCK)),
         "cache_write": pl.when(~unsure).then(written),
         "note": note_when(unsure & base["input"].is_not_null(), "cache_write_unknown"),
         "provider": pl.coalesce(first(df, "traceloop.association.properties.ls_provider"), base["provider"]),

@@ -4,8 +4,8 @@ Whether the input counter includes cached tokens is decided per span, by the str
 
 1. a provider's own usage object on the span, read by that provider's rule;
 2. arithmetic: an input smaller than its cached parts cannot include them;
-3. what is known about the instrumentation (``exclusive`` in the reading);
-4. a total that only adds up when the cached parts come on top;
+3. a total that only adds up when the cached parts come on top;
+4. what is known about the instrumentation (``exclusive`` in the reading);
 5. else inclusive, as the semantic conventions say, noted as ``inclusive_assumed``.
 
 Notes: ``ttl_assumed`` (cache writes without a time to live, taken as 5 minutes), ``inclusive_assumed``, ``clamped``
@@ -66,7 +66,7 @@ def _settle_writes(readings: pl.LazyFrame) -> pl.LazyFrame:
         cache_write_1h=pl.when(total == 0).then(0).otherwise(hour),
         cache_write_5m=total - hour.fill_null(0),
         ttl_assumed=(total > 0) & (unsplit | (short.is_not_null() & long.is_not_null() & (split < total))),
-        clamped=~unsplit & (pl.col("cache_write") < split),
+        clamped=~unsplit & (pl.col("cache_write") > 0) & (pl.col("cache_write") < split),
     )
 
 
@@ -76,11 +76,12 @@ def _settle_inclusion(readings: pl.LazyFrame) -> pl.LazyFrame:
     said, stated, total = pl.col("input"), pl.col("exclusive"), pl.col("total")
     raw = pl.col("raw").fill_null(value=False) & stated.is_not_null()
     proof = (said < cached).fill_null(value=False)
-    adds_up = ((cached > 0) & (total == said + pl.col("output").fill_null(0) + cached)).fill_null(value=False)
+    adds_up = (cached > 0) & (total == said + pl.col("output").fill_null(0) + cached)
+    # Gemini's total has thoughts beside the output, which may happen to equal the cached part; its input is inclusive.
+    told = (adds_up & (pl.col("provider") != "google").fill_null(value=True)).fill_null(value=False)
     exclusive = (
-        pl.when(raw).then(stated).when(proof).then(pl.lit(value=True)).when(stated.is_not_null()).then(stated)
-        .otherwise(adds_up)
-    )  # fmt: skip
+        pl.when(raw).then(stated).when(proof | told).then(pl.lit(value=True)).otherwise(stated.fill_null(value=False))
+    )
     return readings.with_columns(
         input=pl.when(said.is_null())
         .then(pl.when(cached > 0).then(cached))
@@ -88,7 +89,7 @@ def _settle_inclusion(readings: pl.LazyFrame) -> pl.LazyFrame:
         .then(said + cached)
         .otherwise(pl.max_horizontal(said, cached)),
         input_missing=said.is_null(),
-        inclusive_assumed=(cached > 0) & said.is_not_null() & stated.is_null() & ~proof & ~adds_up,
+        inclusive_assumed=(cached > 0) & said.is_not_null() & stated.is_null() & ~proof & ~told,
         clamped=pl.col("clamped").fill_null(value=False) | (proof & ~exclusive),
     )
 

@@ -48,6 +48,18 @@ def test_no_assumption_is_noted_where_nothing_was_cached(call: Callable[..., dic
     assert call(usage(input=500, output=10, read=0))["usage_note"] is None
 
 
+def test_a_total_beats_what_is_known_of_the_library(call: Callable[..., dict[str, Any]]) -> None:
+    row = call(usage(input=500, output=10, read=100, total=610), scope="com.anthropic.sdk.python")
+    assert row["input_tokens"] == 600
+
+
+def test_geminis_total_has_thoughts_on_top_even_when_they_equal_the_cached_part(
+    call: Callable[..., dict[str, Any]],
+) -> None:
+    row = call(usage(input=500, output=10, read=100, total=610) | {"gen_ai.system": "gemini"})
+    assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (500, 110, 100)
+
+
 @pytest.mark.parametrize("nonsense", ["NaN", "-5", "Infinity", "1.5", "many", ""])
 def test_what_is_no_count_is_missing(call: Callable[..., dict[str, Any]], nonsense: str) -> None:
     row = call(usage(input=nonsense, output=nonsense))

@@ -115,6 +115,26 @@ def test_langfuse_buckets_are_added_up(call: Call) -> None:
     assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (1135, 307, 192)
 
 
+def test_langfuse_buckets_of_langchain_split_the_writes(call: Call) -> None:
+    usage = {
+        "input": 13,
+        "output": 89,
+        "input_cache_read": 2048,
+        "input_cache_creation": 0,
+        "input_ephemeral_5m_input_tokens": 512,
+        "input_ephemeral_1h_input_tokens": 256,
+    }
+    row = call(
+        {
+            "langfuse.observation.type": "generation",
+            "langfuse.observation.model.name": "claude-sonnet-4-5",
+            "langfuse.observation.usage_details": json.dumps(usage),
+        }
+    )
+    assert (row["input_tokens"], row["cache_write_5m_tokens"], row["cache_write_1h_tokens"]) == (2829, 512, 256)
+    assert row["usage_note"] == "provider_inferred"
+
+
 def test_langfuse_anthropic_usage_is_read_as_anthropic_means_it(call: Call) -> None:
     usage = {
         "input_tokens": 5000,
