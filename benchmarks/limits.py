@@ -32,7 +32,7 @@ def measure(seconds: float, connections: int, lake_dir: Path) -> dict[str, float
     bytes to frames. prepare: decode, dialects, prices and signals. price: calls to costs (in calls, not spans, per
     second: `price_calls`). commit: the rows that a run wrote, appended in transactions of the same size.
     """
-    rules = rules_from(Config())
+    rules = rules_from(Config(), None)
     payloads = [(template.fill(), time.time_ns()) for template in templates(_PAYLOADS, seed=77)]
     with acknowledging_server() as address:
         transport = generate(address, seconds=seconds, connections=connections).spans_per_second

@@ -1,5 +1,6 @@
 """The result of a benchmark as a table in Markdown, ready for docs/benchmarks.md."""
 
+from collections.abc import Sequence
 from typing import Any
 
 FLOOR_SPANS_PER_SECOND = 20_000
@@ -63,7 +64,7 @@ def _times(times: dict[str, float]) -> str:
     return " / ".join(f"{times[name]:,.0f}" for name in ("p50", "p95", "p99", "max")) if times else "unknown"
 
 
-def _print(rows: list[tuple[str, ...]]) -> None:
+def _print(rows: Sequence[tuple[str, ...]]) -> None:
     for row in rows:
         print(f"| {' | '.join(row)} |")
     print()

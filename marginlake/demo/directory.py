@@ -6,7 +6,6 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
-DEFAULT = Path("marginlake-demo")
 MARKER = ".marginlake-demo"
 CONFIG = "marginlake.toml"
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -24,14 +25,17 @@ QUESTIONS = (
 """Shown as ready `marginlake sql` commands; every one of them works on the demo's lake."""
 
 _CUSTOMERS = """
-SELECT customer_id, signals, revenue_usd, cost_usd, margin_usd, margin_pct, margin_known_usd,
+SELECT customer_id AS name, signals, revenue_usd, cost_usd, margin_usd, margin_pct,
        unpriced_calls, signals_without_revenue, untraced_signals
 FROM margin_by_customer ORDER BY revenue_usd DESC NULLS LAST, customer_id
 """
 _EVENTS = """
-SELECT product_id, event_name, signals, revenue_usd, cost_usd, margin_usd, margin_pct,
-       unpriced_calls, signals_without_revenue, model_calls
-FROM margin_by_event ORDER BY revenue_usd DESC NULLS LAST, event_name
+SELECT product_id, event_name AS name, signals, revenue_usd, cost_usd, margin_usd, margin_pct,
+       unpriced_calls, signals_without_revenue,
+       (SELECT count(*) FROM event_margins AS m
+        WHERE m.event_name = e.event_name AND m.product_id = e.product_id AND m.cost_status = 'untraced'
+       ) AS untraced_signals
+FROM margin_by_event AS e ORDER BY sum(revenue_usd) OVER (PARTITION BY product_id) DESC, revenue_usd DESC NULLS LAST
 """
 _MODELS = """
 SELECT provider, model, sum(calls)::BIGINT AS calls, sum(input_tokens)::BIGINT AS input,
@@ -39,19 +43,24 @@ SELECT provider, model, sum(calls)::BIGINT AS calls, sum(input_tokens)::BIGINT A
        sum(reasoning_tokens)::BIGINT AS reasoning, sum(cost_usd) AS cost_usd
 FROM cost_by_model_daily GROUP BY ALL ORDER BY cost_usd DESC NULLS LAST, provider, model
 """
-_UNPRICED = "SELECT provider, model, rate_note, calls, input_tokens, output_tokens FROM unpriced_models"
+_UNPRICED = "SELECT provider, model, rate_note, calls FROM unpriced_models"
+_NOBODY = "(nobody)"
 
 
 def show(data_dir: Path, console: Console) -> None:
     """Print the tables of a lake: margin per customer and event, cost by model, what is unpriced, conservation."""
-    console.print(_customers(data_dir))
-    console.print(_events(data_dir))
-    console.print(_models(data_dir))
-    console.print(_unpriced(data_dir))
+    customers = _rows(data_dir, _CUSTOMERS)
+    console.print(_customers(customers))
+    _explain(customers, console)
+    events = _rows(data_dir, _EVENTS)
+    console.print(_events(events))
+    _explain(events, console)
+    console.print(_models(_rows(data_dir, _MODELS)))
+    console.print(_unpriced(_rows(data_dir, _UNPRICED)))
     money = conservation(data_dir)
     console.print(
-        f"[bold]Every dollar once[/]: {money.linked:f} borne by events + {money.unclaimed:f} unclaimed = "
-        f"{money.total:f} in all, {'exactly' if money.holds else '[red]which does not add up[/]'}."
+        f"[bold]Every dollar once[/]: ${money.linked:f} borne by events + ${money.unclaimed:f} unclaimed = "
+        f"${money.total:f} in all, {'exactly' if money.holds else '[red]which does not add up[/]'}."
     )
 
 
@@ -64,76 +73,65 @@ def show_questions(data_dir: Path, console: Console) -> None:
         console.print(f"  {command}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _customers(data_dir: Path) -> Table:
-    table = _table("Margin per customer", "Customer", "Events>", "Revenue>", "Cost>", "Margin>", "%>", "Not known")
-    for row in _rows(data_dir, _CUSTOMERS):
-        table.add_row(
-            row["customer_id"] or "[dim](nobody)[/]",
-            _count(row["signals"]),
-            _money(row["revenue_usd"]),
-            _money(row["cost_usd"]),
-            _margin(row["margin_usd"]),
-            _percent(row["margin_pct"]),
-            _unknown(row),
-        )
+def _customers(rows: list[dict[str, Any]]) -> Table:
+    table = _table("Margin per customer", "Customer", "Events>", "Revenue>", "Cost>", "Margin>", "%>")
+    for row in rows:
+        table.add_row(row["name"] or f"[dim]{_NOBODY}[/]", _count(row["signals"]), *_earned(row))
     return table
 
 
-def _events(data_dir: Path) -> Table:
-    title = "Margin per event"
-    table = _table(
-        title,
-        "Product",
-        "Event",
-        "Events>",
-        "Calls>",
-        "Revenue>",
-        "Cost>",
-        "Margin>",
-        "%>",
-        "Margin each>",
-        "Not known",
-    )
-    for row in _rows(data_dir, _EVENTS):
+def _events(rows: list[dict[str, Any]]) -> Table:
+    table = _table("Margin per event", "Event", "Events>", "Revenue>", "Cost>", "Margin>", "%>", "Margin each>")
+    product = None
+    for row in rows:
+        if row["product_id"] != product:
+            product = row["product_id"]
+            table.add_section()
+            table.add_row(f"[bold]{product}[/]")
         margin: Decimal | None = row["margin_usd"]
-        table.add_row(
-            row["product_id"],
-            row["event_name"],
-            _count(row["signals"]),
-            _count(row["model_calls"]),
-            _money(row["revenue_usd"]),
-            _money(row["cost_usd"]),
-            _margin(margin),
-            _percent(row["margin_pct"]),
-            _margin(None if margin is None else margin / row["signals"]),
-            _unknown(row),
-        )
+        each = "" if margin is None else _margin(margin / row["signals"])
+        table.add_row(f"  {row['name']}", _count(row["signals"]), *_earned(row), each)
     return table
 
 
-def _models(data_dir: Path) -> Table:
-    table = _table(
-        "Cost by model", "Provider", "Model", "Calls>", "Input>", "of it cached>", "Output>", "of it thought>", "Cost>"
+def _models(rows: list[dict[str, Any]]) -> Table:
+    table = _table("Cost by model", "Model", "Calls>", "Input>", "Cached>", "Output>", "Thought>", "Cost>")
+    for row in rows:
+        tokens = (_thousands(row[name]) for name in ("input", "cached", "output", "reasoning"))
+        table.add_row(_model(row), _count(row["calls"]), *tokens, _money(row["cost_usd"]))
+    return table
+
+
+def _unpriced(rows: list[dict[str, Any]]) -> Table:
+    table = _table("Unpriced: cost unknown, not zero", "Model", "Calls>", "Why")
+    for row in rows:
+        table.add_row(_model(row), _count(row["calls"]), row["rate_note"])
+    return table
+
+
+def _explain(rows: list[dict[str, Any]], console: Console) -> None:
+    """Say below a table which margins are not known, and why."""
+    reasons = (
+        ("unpriced_calls", "calls without a known cost"),
+        ("signals_without_revenue", "events without a price"),
+        ("untraced_signals", "events whose cost is not traced"),
     )
-    for row in _rows(data_dir, _MODELS):
-        counts = (_count(row[name]) for name in ("calls", "input", "cached", "output", "reasoning"))
-        table.add_row(row["provider"], row["model"], *counts, _money(row["cost_usd"]))
-    return table
-
-
-def _unpriced(data_dir: Path) -> Table:
-    table = _table("Unpriced: cost unknown, not zero", "Provider", "Model", "Why", "Calls>", "Input>", "Output>")
-    for row in _rows(data_dir, _UNPRICED):
-        counts = (_count(row[name]) for name in ("calls", "input_tokens", "output_tokens"))
-        table.add_row(row["provider"], row["model"], row["rate_note"], *counts)
-    return table
+    for row in rows:
+        said = ", ".join(f"{_count(row[column])} {words}" for column, words in reasons if row[column])
+        if said:
+            console.print(f"  [yellow]unknown[/] for {row['name'] or _NOBODY}: {said}", highlight=False)
+    console.print()
 
 
 def _table(title: str, *columns: str) -> Table:
-    """An empty table; a column whose name ends in `>` is set to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    """An empty table that fits 80 columns; a column whose name ends in `>` is set to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
+    table.pad_edge, table.padding = False, (0, 1, 0, 0)
     for column in columns:
-        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
+        wraps = column == "Why"
+        table.add_column(
+            column.removesuffix(">"), justify="right" if column.endswith(">") else "left", no_wrap=not wraps
+        )
     return table
 
 
@@ -142,8 +140,26 @@ def _rows(data_dir: Path, sql: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _count(value: int | None) -> str:
-    return "" if value is None else f"{value:,}"
+def _earned(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Revenue, cost, margin and margin percentage; no revenue where there was no event."""
+    revenue = _money(row["revenue_usd"]) if row["signals"] else ""
+    percent = "" if row["margin_pct"] is None else f"{row['margin_pct']:.1f}"
+    return revenue, _money(row["cost_usd"]), _margin(row["margin_usd"]), percent
+
+
+def _model(row: dict[str, Any]) -> str:
+    """Provider and model; the price book's own names begin with their provider."""
+    provider, model = row["provider"] or "?", row["model"] or "?"
+    return model if model.startswith(f"{provider}/") else f"{provider}/{model}"
+
+
+def _count(value: int) -> str:
+    return f"{value:,}"
+
+
+def _thousands(value: int | None) -> str:
+    """Tokens in thousands; nothing for none."""
+    return f"{value / 1000:,.0f}k" if value else ""
 
 
 def _money(value: Decimal | None) -> str:
@@ -154,17 +170,3 @@ def _margin(value: Decimal | None) -> str:
     if value is None:
         return "[yellow]unknown[/]"
     return f"[red]-${-value:,.4f}[/]" if value < 0 else f"[green]${value:,.4f}[/]"
-
-
-def _percent(value: Decimal | None) -> str:
-    return "" if value is None else f"{value:.1f}"
-
-
-def _unknown(row: dict[str, Any]) -> str:
-    """Why a margin is not known, in words."""
-    reasons = (
-        ("unpriced_calls", "unpriced calls"),
-        ("signals_without_revenue", "events without a price"),
-        ("untraced_signals", "events not cost traced"),
-    )
-    return ", ".join(f"{row[column]} {words}" for column, words in reasons if row.get(column))

@@ -16,6 +16,7 @@ from marginlake.demo.child import ServiceError, ServiceProcess
 
 VISIBLE_WITHIN = 20.0
 _POLL = 0.25
+_MOST_LINES = 12
 
 
 def run_demo(data_dir: Path, console: Console) -> int:
@@ -31,7 +32,8 @@ def run_demo(data_dir: Path, console: Console) -> int:
         console.print("Interrupted; the service was stopped.")
         return 130
     except (directory.DemoDirectoryError, ServiceError, traffic.TrafficError, OSError) as error:
-        console.print(f"[red]The demo failed:[/] {error}", highlight=False)
+        console.print("[red]The demo failed:[/]", end=" ")
+        console.print(str(error), highlight=False, markup=False)
         return 1
 
 
@@ -53,8 +55,12 @@ def _run(data_dir: Path, console: Console) -> int:
         code = service.stop()
     if wrong:
         console.print(f"[red]The lake does not say what was sent[/] (after {waited:.0f} s):")
-        for line in wrong:
-            console.print(f"  {line}", highlight=False)
+        for line in wrong[:_MOST_LINES]:
+            console.print(f"  {line}", highlight=False, markup=False)
+        if len(wrong) > _MOST_LINES:
+            console.print(f"  and {len(wrong) - _MOST_LINES} more.")
+        if tail := service.log_tail():
+            console.print(f"The service's log ends with:{tail}", highlight=False, markup=False)
         return 1
     if code != 0:
         raise ServiceError(f"the service ended with exit code {code}{service.log_tail()}")
