@@ -117,9 +117,7 @@ class TailReader:
             if at >= 0:
                 del self._marks[:at]  # what is committed only grows: older marks are not asked for again
                 return self._marks[0][1]
-        segments, durable_seq = self._index.from_seq(seq + 1)
-        if seq > durable_seq:
-            return self._index.total_bytes
+        segments, _ = self._index.from_seq(seq + 1)
         return segments[0].base if segments else 0
 
     def _mark(self, seq: int, bytes_before: int) -> None:

@@ -45,9 +45,9 @@ def list_segments(directory: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in found if match)
 
 
-def pack_segment_header(header: SegmentHeader) -> bytes:
+def pack_segment_header(header: SegmentHeader, version: int = VERSION) -> bytes:
     """The first bytes of a segment file."""
-    fields = _FIELDS.pack(SEGMENT_MAGIC, VERSION, header.salt, header.first_seq, header.created_ns)
+    fields = _FIELDS.pack(SEGMENT_MAGIC, version, header.salt, header.first_seq, header.created_ns)
     return fields + _CHECK.pack(crc32(fields))
 
 

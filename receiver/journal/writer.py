@@ -133,7 +133,9 @@ class Journal:
 
     def backlog_bytes(self, committed_seq: int) -> int:
         """Durable bytes from record `committed_seq` on (the next one to commit). Cheap; exact where a batch ended."""
-        return max(self._index.total_bytes - self._reader.bytes_before(committed_seq), 0)
+        if committed_seq > self._index.durable_seq:
+            return 0
+        return self._index.total_bytes - self._reader.bytes_before(committed_seq)
 
     def close(self, timeout: float = 10.0) -> bool:
         """Write what is queued, stop, and let another process open the directory; False if the disk took too long."""
