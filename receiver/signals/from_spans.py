@@ -72,6 +72,9 @@ def signals_from_spans(
 
 
 def _named(frame: pl.DataFrame) -> pl.DataFrame:
+    # No column, no signal: Polars cannot filter a large frame by a predicate made of literals alone.
+    if not wide.has(frame, schema.EVENT_NAME):
+        return frame.clear()
     return frame.filter(wide.attr(frame, schema.EVENT_NAME).fill_null("") != "")
 
 
