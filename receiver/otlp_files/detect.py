@@ -5,7 +5,7 @@ from typing import Final
 
 from receiver.journal.record import RECORD_MAGIC
 from receiver.journal.segments import SEGMENT_HEADER_BYTES, SEGMENT_MAGIC
-from receiver.otlp_files.wire import WireError, looks_like_request, varint
+from receiver.otlp_files.wire import WireError, starts_like_request, varint
 from receiver.packed_files import ZSTD_MAGIC
 
 HEAD_BYTES: Final = 1 << 16
@@ -14,6 +14,7 @@ BOM: Final = b"\xef\xbb\xbf"
 
 _BLANK: Final = b" \t\r\n"
 _LONGEST_MESSAGE: Final = 1 << 27
+_LINE_STARTS: Final = (b'\n{"resourceSpans":', b'\n{"resourceMetrics":', b'\n{"resourceLogs":')
 
 
 class Format(Enum):
@@ -34,13 +35,14 @@ def detect(head: bytes) -> Format | None:
     if looks_like_json(head):
         return Format.JSON
     # A request that was cut short is still one, hence never `whole` here.
-    if looks_like_request(head, whole=False):
+    if starts_like_request(head, whole=False):
         return Format.PROTOBUF
     if _fixed_delimited(head):
         return Format.FIXED_DELIMITED
     if _varint_delimited(head):
         return Format.VARINT_DELIMITED
-    return None
+    # Lines whose first one is damaged, as when a log was cut at some byte.
+    return Format.JSON if any(key in head for key in _LINE_STARTS) else None
 
 
 def looks_like_json(head: bytes) -> bool:
@@ -60,7 +62,7 @@ def _fixed_delimited(head: bytes) -> bool:
         return False
     if message.startswith(ZSTD_MAGIC) or looks_like_json(message):
         return True
-    return looks_like_request(message, len(message) == length)
+    return starts_like_request(message, len(message) == length)
 
 
 def _varint_delimited(head: bytes) -> bool:
@@ -75,4 +77,4 @@ def _varint_delimited(head: bytes) -> bool:
         return False
     length, start = number
     message = head[start : start + length]
-    return bool(message) and looks_like_request(message, len(message) == length)
+    return bool(message) and starts_like_request(message, len(message) == length)

@@ -9,7 +9,7 @@ from receiver.journal.record import Kind
 from receiver.lookahead import Lookahead
 from receiver.otlp_files.detect import LENGTH_BYTES, looks_like_json
 from receiver.otlp_files.items import BadPayload, Payload
-from receiver.otlp_files.wire import RESOURCE_SPANS_TAG, VARINT_BYTES, WireError, field_end, varint
+from receiver.otlp_files.wire import RESOURCE_SPANS_TAG, VARINT_BYTES, WireError, field_end, starts_like_request, varint
 from receiver.packed_files import ZSTD_MAGIC, unpack_zstd
 
 SPLIT_BYTES: Final = 1 << 20
@@ -123,4 +123,8 @@ def _plain(message: bytes, limit: int, to_protobuf: Callable[[bytes], bytes]) ->
     """The protobuf request in a message."""
     if message.startswith(ZSTD_MAGIC):
         message = unpack_zstd(message, limit)
-    return to_protobuf(message) if looks_like_json(message) else message
+    if looks_like_json(message):
+        return to_protobuf(message)
+    if message and not starts_like_request(message, whole=True):
+        raise ValueError("a message is not an OTLP trace request")
+    return message

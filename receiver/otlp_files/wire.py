@@ -1,6 +1,5 @@
 """As much of the protobuf wire format as it takes to find where the parts of a request begin and end."""
 
-from collections.abc import Callable
 from typing import Final
 
 RESOURCE_SPANS_TAG: Final = 0x0A
@@ -51,30 +50,44 @@ def field_end(data: bytes, at: int) -> tuple[int, int] | None:
     return tag, behind + value if wire_type == _LENGTH else behind
 
 
-def looks_like_request(data: bytes, whole: bool) -> bool:
-    """Whether these bytes can be a request, or with `whole=False` the start of one, down to its resources' fields."""
-    return _walks(data, whole, _is_resource_spans)
+def starts_like_request(data: bytes, whole: bool) -> bool:
+    """Whether these bytes, or with `whole=False` the bytes they are the start of, begin with a `resource_spans`.
+
+    Looks no further than that first field, so that damage or later additions behind it change nothing.
+    """
+    content = _content(data)
+    if data[:1] != bytes([RESOURCE_SPANS_TAG]) or content is None:
+        return False
+    start, end = content
+    if end > len(data) and whole:
+        return False
+    inner = data[start:end]
+    return _are_fields(inner, whole=end <= len(data)) and (not inner or _tag(inner) in _RESOURCE_SPANS_FIELDS)
 
 
-def _is_resource_spans(tag: int, content: bytes, whole: bool) -> bool:
-    return tag == RESOURCE_SPANS_TAG and _walks(content, whole, lambda tag, _, __: tag in _RESOURCE_SPANS_FIELDS)
+def _content(data: bytes) -> tuple[int, int] | None:
+    """Where the content of the first, length-delimited field starts and ends."""
+    try:
+        length = varint(data, 1)
+    except WireError:
+        return None
+    return (length[1], length[0] + length[1]) if length else None
 
 
-def _walks(data: bytes, whole: bool, allowed: Callable[[int, bytes, bool], bool]) -> bool:
+def _tag(data: bytes) -> int | None:
+    tagged = varint(data, 0)
+    return tagged[0] if tagged else None
+
+
+def _are_fields(data: bytes, whole: bool) -> bool:
+    """Whether these bytes are fields of any message, one after another."""
     at = 0
     while at < len(data):
         try:
             field = field_end(data, at)
-            if field is None:
-                return not whole
-            tag, end = field
-            if end > len(data) and whole:
-                return False
-            length_at = varint(data, at)
-            content_at = varint(data, length_at[1]) if length_at else None
         except WireError:
             return False
-        if content_at is None or not allowed(tag, data[content_at[1] : end], end <= len(data)):
-            return False
-        at = end
-    return True
+        if field is None:
+            return not whole
+        at = field[1]
+    return at == len(data) or not whole
