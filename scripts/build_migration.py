@@ -5,11 +5,6 @@
 Once a schema is released its migration is never written again; changes go into the next number, by hand.
 """
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from lake.schema import TABLES, VIEWS
 
 OPTIONS = (
