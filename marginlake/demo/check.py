@@ -31,6 +31,7 @@ SELECT (SELECT count(*) FROM spans) AS spans,
                                        image_output_tokens, 0) > 0) AS media_calls
 FROM billable_costs
 """
+_ARRIVED = "SELECT (SELECT count(*) FROM spans) AS spans, (SELECT count(*) FROM event_margins) AS margins"
 _CUSTOMERS = "SELECT customer_id, count(*) AS calls FROM billable_costs GROUP BY customer_id"
 _EVENTS = """
 SELECT event_name, count(*) AS signals, coalesce(sum(model_calls), 0)::BIGINT AS calls, sum(revenue_usd) AS revenue
@@ -61,6 +62,12 @@ def conservation(data_dir: Path) -> Conservation:
     """The sums of the lake as it is now."""
     row = query(data_dir, _CONSERVATION).row(0, named=True)
     return Conservation(row["linked"], row["unclaimed"], row["total"])
+
+
+def arrived(truth: Truth, data_dir: Path) -> bool:
+    """Whether as many spans and events are visible as were sent: a cheap look before `differences`."""
+    row = query(data_dir, _ARRIVED).row(0, named=True)
+    return bool(row["spans"] >= truth.spans and row["margins"] >= truth.signals)
 
 
 def differences(truth: Truth, data_dir: Path) -> list[str]:

@@ -85,8 +85,9 @@ def _wait_visible(known: truth.Truth, data_dir: Path, service: ServiceProcess) -
     """Poll until the lake says what was sent; returns what still differs at the end, and the seconds waited."""
     began = time.monotonic()
     while True:
-        wrong = check.differences(known, data_dir)
+        all_there = check.arrived(known, data_dir)
         waited = time.monotonic() - began
+        wrong = check.differences(known, data_dir) if all_there or waited > VISIBLE_WITHIN else ["not all is there"]
         if not wrong or waited > VISIBLE_WITHIN:
             return wrong, waited
         if not service.alive():
