@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from analytics.component import Component, Seeds, load_component
-from analytics.frames import COST_LINKS, COSTS, IDENTITY, SPAN_KEY
+from analytics.frames import COST_LINKS, IDENTITY, SPAN_KEY
 from analytics.inherit import inherit, inherit_calls, inherit_signals
 from analytics.link import link
 from analytics.margin import margins
@@ -62,7 +62,9 @@ class Changes:
 
 def absorb(tx: Transaction, fresh: Fresh, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
     """Write fresh rows and everything they change: identities, who counts, links and margins."""
-    signals = pl.concat([fresh.signals.select("trace_id", "cost_scope"), fresh.gone_signals.select("trace_id", "cost_scope")])
+    signals = pl.concat(
+        [fresh.signals.select("trace_id", "cost_scope"), fresh.gone_signals.select("trace_id", "cost_scope")]
+    )
     seeds = Seeds(
         traces=pl.concat([fresh.spans["trace_id"], fresh.gone_costs["trace_id"], signals["trace_id"]]),
         responses=pl.concat([fresh.calls["response_id"], fresh.gone_costs["response_id"]]),
@@ -108,7 +110,15 @@ def refresh_margins(tx: Transaction, signals: pl.DataFrame, rules: Sequence[Reve
     return _write_margins(tx, signals, no_links, no_costs, signals.select("signal_id").clear(), rules)
 
 
-_NARROW = (*SPAN_KEY, "parent_span_id", "own_customer_id", "own_product_id", "own_cost_scope", "start_time", "duration_ns")
+_NARROW = (
+    *SPAN_KEY,
+    "parent_span_id",
+    "own_customer_id",
+    "own_product_id",
+    "own_cost_scope",
+    "start_time",
+    "duration_ns",
+)
 
 
 def _all_spans(part: Component, fresh: Fresh) -> pl.DataFrame:

@@ -35,14 +35,6 @@ class Period:
         return " AND ".join(parts)
 
 
-class _NothingWritten(Exception):
-    """Ends a dry run's transaction without a commit."""
-
-    def __init__(self, changes: Changes) -> None:
-        super().__init__()
-        self.changes = changes
-
-
 def relink(
     lake: Lake,
     rules: Sequence[RevenueRule],
@@ -62,7 +54,9 @@ def relink(
         f"SELECT trace_id FROM spans WHERE {span.condition('start_time')} "
         f"UNION SELECT trace_id FROM signals WHERE trace_id IS NOT NULL AND {span.condition('occurred_at')} ORDER BY 1"
     )
-    loose = lake.read(f"SELECT signal_id FROM signals WHERE trace_id IS NULL AND {span.condition('occurred_at')} ORDER BY 1")
+    loose = lake.read(
+        f"SELECT signal_id FROM signals WHERE trace_id IS NULL AND {span.condition('occurred_at')} ORDER BY 1"
+    )
     total = traces.height + loose.height
     changes, done = Changes(), 0
     for chunk in _chunks(traces):
@@ -84,14 +78,8 @@ def _chunks(keys: pl.DataFrame) -> Iterator[pl.DataFrame]:
 def _commit(lake: Lake, work: Callable[[Transaction], Changes], dry_run: bool) -> Changes:
     if not dry_run:
         return lake.run(work)
-
-    def only_look(tx: Transaction) -> Changes:
-        raise _NothingWritten(work(tx))
-
-    try:
-        return lake.run(only_look)
-    except _NothingWritten as nothing:
-        return nothing.changes
+    with lake.reading() as tx:
+        return work(tx)
 
 
 def _seeds(traces: pl.Series | None = None, scopes: pl.Series | None = None) -> Seeds:

@@ -99,7 +99,9 @@ def _clock(lake: Lake) -> Check:
     latest = lake.read("SELECT max(ingested_at) FROM spans").item()
     ahead = latest is not None and latest > datetime.now(UTC) + CLOCK_SLACK
     if ahead:
-        return Check("clock", f"the newest row was received at {latest.isoformat()}, which is in the future", failed=True)
+        return Check(
+            "clock", f"the newest row was received at {latest.isoformat()}, which is in the future", failed=True
+        )
     return Check("clock", f"it is {datetime.now(UTC).isoformat(timespec='seconds')}")
 
 

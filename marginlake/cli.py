@@ -1,6 +1,7 @@
 """The `marginlake` command: parses the command line, runs a command, turns every failure into one line.
 
-Exit codes: 0 done, 1 failed with a one-line reason, 2 wrong usage, 130 interrupted. `MARGINLAKE_DEBUG=1` adds the traceback.
+Exit codes: 0 done, 1 failed with a one-line reason, 2 wrong usage, 130 interrupted. With `MARGINLAKE_DEBUG=1` the
+traceback is shown as well.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Settings: defaults, then a TOML file, then `MARGINLAKE_*` environment variables (`MARGINLAKE_COMMIT__INTERVAL_SECONDS`).
+"""Settings: defaults, then a TOML file, then the environment (`MARGINLAKE_COMMIT__INTERVAL_SECONDS`).
 
 The file is the one named on the command line, else `$MARGINLAKE_CONFIG`, else `marginlake.toml` in the data directory,
 else `marginlake.toml` in the working directory. An unknown key or a wrong value is a `ConfigError` of one line.
@@ -29,7 +29,7 @@ class _Section(BaseModel):
 
 
 class ReceiverConfig(_Section):
-    """Where OTLP and REST come in, and how much may wait in memory or in the journal before senders are told to retry."""
+    """Where OTLP and REST come in, and how much may wait in memory or the journal before senders must retry."""
 
     grpc: str = "127.0.0.1:4317"
     http: str = "127.0.0.1:4318"
@@ -41,7 +41,7 @@ class ReceiverConfig(_Section):
 
 
 class JournalConfig(_Section):
-    """Segment size, and how long closed segments stay in the archive (0: they are dropped once their rows are synced)."""
+    """Segment size, and how long closed segments stay in the archive (0: dropped once their rows are synced)."""
 
     segment_mib: Positive = 64
     archive_days: Annotated[int, Field(ge=0)] = 30
@@ -55,7 +55,7 @@ class CommitConfig(_Section):
 
 
 class IdentityConfig(_Section):
-    """Attribute names that carry customer, product and cost scope; the first that is present wins, span before resource."""
+    """Attribute names that carry customer, product and cost scope: the first there wins, span before resource."""
 
     customer: tuple[str, ...] = (
         "external_customer_id", "customer.id", "enduser.id", "user.id", "langfuse.user.id",
@@ -65,7 +65,7 @@ class IdentityConfig(_Section):
 
 
 class PricingConfig(_Section):
-    """Which catalog prices calls (default: the newest one shipped or imported) and when a sender's own figure is used."""
+    """Which catalog prices calls (default: the newest there is) and when a sender's own figure is used."""
 
     catalog: str | None = None
     trust_reported: Literal["never", "fallback", "prefer"] = "fallback"

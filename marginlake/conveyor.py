@@ -1,8 +1,8 @@
-"""The conveyor: two threads that carry records from the journal into the lake, preparing one batch while another commits.
+"""The conveyor: two threads carry records from the journal into the lake, one preparing while the other commits.
 
-Order is kept, nothing is dropped: a batch that cannot be committed (disk full, lake locked) is tried again until it can,
-and meanwhile the journal's backlog grows until admission tells senders to come back later. A record that cannot be
-prepared at all is put among the `rejected` with its reason; its bytes stay in the journal's archive.
+Order is kept, nothing is dropped: a batch that cannot be committed (disk full, lake locked) is tried again until it
+can, and meanwhile the journal's backlog grows until admission tells senders to come back later. A record that cannot
+be prepared at all is put among the `rejected` with its reason; its bytes stay in the journal's archive.
 """
 
 import threading
@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 class Conveyor:
-    """Runs between a journal and a lake. `commit(prepared, position)` must be one transaction; it may raise to be retried."""
+    """Runs between a journal and a lake. `commit(prepared, position)` is one transaction, retried if it raises."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Conveyor:
             thread.start()
 
     def drain(self, until: int, timeout: float) -> bool:
-        """Commit everything below sequence `until` without waiting for the interval; False when `timeout` seconds pass first."""
+        """Commit all below sequence `until` without waiting for the interval; False if `timeout` seconds pass first."""
         deadline = time.monotonic() + timeout
         with self._lock:
             self._draining = True
@@ -176,4 +176,3 @@ class Conveyor:
         with self._lock:
             if not self._stopped:
                 self._lock.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
-

@@ -1,4 +1,4 @@
-"""Import of one file: its payloads go through the same stages as live traffic, in batches that each commit by themselves."""
+"""Import of one file: its payloads go through the same stages as live traffic, in batches that commit by themselves."""
 
 import time
 from collections.abc import Callable
@@ -35,9 +35,13 @@ class Imported:
 
 
 def import_file(
-    lake: Lake, path: Path, rules: Rules, config: Config, tell: Callable[[int, int | None], None] = lambda done, total: None
+    lake: Lake,
+    path: Path,
+    rules: Rules,
+    config: Config,
+    tell: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Imported:
-    """Import one file from where an earlier import of the same content stopped. Raises ImportFileError, LakeError, OSError."""
+    """Import a file from where an earlier import of its content stopped. Raises ImportFileError, LakeError, OSError."""
     source = f"import:{content_sha256(path)}"
     start = lake.progress(source) or 0
     done = Imported()

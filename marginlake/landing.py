@@ -15,6 +15,11 @@ from marginlake.price_book import record_catalog
 from marginlake.rules import Rules
 
 _COST_COLUMNS = ("cost_id", "trace_id", "response_id")
+_SIGNAL_ORDER = (
+    "occurred_at", "trace_id", "span_id", "event_name", "data", "quantity", "cost_scope", "cost_traced",
+    "own_customer_id", "own_product_id", "parent_span_id", "idempotency_key",
+)  # fmt: skip
+"""Who comes first among signals of one id: all that the sender said, so that no two can tie and differ."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,17 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
         record_catalog(tx, rules.catalog)
     spans, conflicts = split_duplicates(tx, prepared.spans)
     gone_costs, gone_signals = _withdraw(tx, conflicts.replaced)
-    # Of two versions of one span only the winner speaks: what was read from the other is left behind.
+    # Of two versions of one span only the winner speaks: what was read from the other is left behind. But a signal with
+    # a key of the sender's stands for itself, or else which of those with one key counts would depend on their order.
+    # A batch may hold one span several times: a retry that was prepared apart from the first try.
     version = [*SPAN_KEY, "content_hash"]
-    calls = prepared.calls.join(spans, on=version, how="semi").drop("content_hash")
-    said = prepared.signals.filter(pl.col("span_id").is_null() | _among(prepared.signals, spans, version))
+    calls = prepared.calls.join(spans, on=version, how="semi").unique(version, keep="first", maintain_order=True)
+    calls = calls.drop("content_hash")
+    told = pl.col("span_id").is_null() | pl.col("idempotency_key").is_not_null()
+    said = prepared.signals.filter(told | _among(prepared.signals, spans, version))
     signals, gone_claims = _new_signals(tx, said.drop("content_hash"))
-    refused = tx.replace("rejected", prepared.rejected.select("rejected_id"), prepared.rejected)[1]
+    rejected = prepared.rejected.unique("rejected_id", keep="first", maintain_order=True)
+    refused = tx.replace("rejected", rejected.select("rejected_id"), rejected)[1]
     fresh = Fresh(spans, calls, signals, gone_costs, pl.concat([gone_signals, gone_claims]))
     changes = absorb(tx, fresh, rules.revenue, rules.price_again)
     return Landed(
@@ -71,7 +81,7 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
 
 def _withdraw(tx: Transaction, replaced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Delete what was derived from spans that lost to a better claim; returns those costs and signals."""
-    signals = tx.semi("signals", TABLES["signals"].column_names, replaced, SPAN_KEY)
+    signals = tx.semi("signals", TABLES["signals"].column_names, replaced, SPAN_KEY, "idempotency_key IS NULL")
     costs = tx.semi("costs", _COST_COLUMNS, replaced, SPAN_KEY)
     tx.delete("costs", costs.select("cost_id"))
     tx.delete("signals", signals.select("signal_id"))
@@ -88,14 +98,13 @@ def _among(rows: pl.DataFrame, others: pl.DataFrame, key: list[str]) -> pl.Serie
 
 def _new_signals(tx: Transaction, said: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Signals that are new, once each, and stored ones that lost (deleted): of one id the earliest counts."""
-    order = ["occurred_at", "trace_id", "span_id", "event_name", "data"]
-    distinct = said.sort(order, nulls_last=True).unique("signal_id", keep="first", maintain_order=True)
+    distinct = said.sort(_SIGNAL_ORDER, nulls_last=True).unique("signal_id", keep="first", maintain_order=True)
     stored = tx.semi("signals", distinct.columns, distinct, "signal_id")
     if stored.is_empty():
         return distinct, stored
-    ranked = pl.concat([stored.with_columns(old=pl.lit(True)), distinct.with_columns(old=pl.lit(False))])
-    ranked = ranked.sort([*order, "old"], nulls_last=True, descending=[False] * len(order) + [True])
-    winners = ranked.unique("signal_id", keep="first", maintain_order=True).filter(~pl.col("old")).drop("old")
+    ranked = pl.concat([stored.with_columns(new=pl.lit(False)), distinct.with_columns(new=pl.lit(True))])
+    ranked = ranked.sort(*_SIGNAL_ORDER, "new", nulls_last=True)
+    winners = ranked.unique("signal_id", keep="first", maintain_order=True).filter("new").drop("new")
     lost = stored.join(winners, on="signal_id", how="semi")
     tx.delete("signals", lost.select("signal_id"))
     return winners, lost

@@ -74,7 +74,11 @@ def _as_table(frame: pl.DataFrame) -> str:
     console.print(table)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     more = frame.height - MAX_TABLE_ROWS
-    note = f"({frame.height} rows" + (f", the first {MAX_TABLE_ROWS} shown; --format csv has all" if more > 0 else "") + ")"
+    note = (
+        f"({frame.height} rows"
+        + (f", the first {MAX_TABLE_ROWS} shown; --format csv has all" if more > 0 else "")
+        + ")"
+    )
     return "\n".join(line.rstrip() for line in text.splitlines()) + f"\n{note}\n"
 
 

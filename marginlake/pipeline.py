@@ -42,8 +42,8 @@ class Prepared:
     """What some records hold, before the lake was asked what it already has.
 
     spans: table `spans` without inherited identity and dialect. calls: CALL_SCHEMA with the columns of `price_calls`.
-    signals: table `signals`. Calls and signals carry the `content_hash` of the span they were read from (null for REST),
-    which tells two versions of one span apart. rejected: table `rejected`. payload_bytes: size of the records.
+    signals: table `signals`. Calls and signals carry the `content_hash` of the span they were read from (null for
+    REST), which tells two versions of one span apart. rejected: table `rejected`. payload_bytes: size of the records.
     """
 
     spans: pl.DataFrame
@@ -69,14 +69,16 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
         calls=price_calls(
             pl.concat([calls for calls, _, _ in read]), rules.catalog, trust_reported=rules.trust_reported
         ),
-        signals=pl.concat([part.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items()) for part in signals]),
+        signals=pl.concat(
+            [part.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items()) for part in signals]
+        ),
         rejected=pl.concat(refused),
         payload_bytes=sum(len(record.payload) for record in records),
     )
 
 
 def _versions(spans: pl.DataFrame) -> list[pl.DataFrame]:
-    """The spans, once each; where one id occurs with different content, every further version is in a frame of its own."""
+    """The spans, once each; further versions of a span (same id, other content) are in frames of their own."""
     distinct = spans.unique([*_KEY, "content_hash"], keep="first", maintain_order=True)
     if not distinct.select(pl.struct(_KEY).is_duplicated().any()).item():
         return [distinct]
@@ -166,7 +168,9 @@ def _refusals(rejected: pl.DataFrame, kind: str, records: Sequence[Record]) -> p
     seqs = pl.Series("payload_seq", [record.seq for record in records], dtype=pl.Int64)
     return (
         rejected.with_columns(
-            pl.Series("rejected_id", ["rej_" + xxhash.xxh3_128_hexdigest(key.encode()) for key in keys], dtype=pl.String),
+            pl.Series(
+                "rejected_id", ["rej_" + xxhash.xxh3_128_hexdigest(key.encode()) for key in keys], dtype=pl.String
+            ),
             pl.lit(kind).alias("kind"),
             seqs.gather(rejected["payload_index"]) if rejected.height else pl.lit(None, pl.Int64).alias("payload_seq"),
         )

@@ -1,4 +1,4 @@
-"""Everything that decides what a span means and costs, in one frozen bundle: identity keys, catalog, revenue, privacy."""
+"""All that decides what a span means and costs, in one frozen bundle: identity keys, catalog, revenue, privacy."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

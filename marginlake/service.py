@@ -1,4 +1,4 @@
-"""The service: wires journal, servers, conveyor, lake and upkeep together, starts them in order and stops them in reverse.
+"""The service: wires journal, servers, conveyor, lake and upkeep together, starts and stops them in order.
 
 Starting: lock the journal, open the lake, take up what the journal holds beyond the lake's position, then listen.
 Stopping: stop listening, let running requests finish, carry the journal into the lake as far as time allows. What does

@@ -18,7 +18,7 @@ def import_(
     data: DataDir = DEFAULT_DATA,
     config: ConfigFile = None,
 ) -> int:
-    """Import files of OTLP requests. The same file twice changes nothing; an interrupted import goes on where it was."""
+    """Import files of OTLP requests. The same file twice changes nothing; an interrupted import can be resumed."""
     from lake.connect import Lake
     from marginlake.importer import import_file
     from marginlake.revenue_store import adopt_rules, stored_rules

@@ -9,7 +9,7 @@ from marginlake.logs import configure_logs
 
 
 def maintain(*, data: DataDir = DEFAULT_DATA, config: ConfigFile = None) -> int:
-    """Merge small files, expire old snapshots, delete files nobody can be reading; beside a running service or alone."""
+    """Merge small files, expire old snapshots, delete files nobody can be reading; also beside a running service."""
     from lake.connect import Lake
     from lake.maintain import maintain as run_maintenance
     from marginlake.upkeep import policy_of

@@ -89,8 +89,8 @@ def import_(
 ) -> int:
     """Make a catalog from the installed price data and put it into the data directory; nothing is downloaded.
 
-    A catalog never changes: other content is another catalog. The newest one prices what arrives from the next start on;
-    what is priced already stays as it is.
+    A catalog never changes: other content is another catalog. The newest one prices what arrives from the next start
+    on; what is priced already stays as it is.
     """
     from marginlake.catalogs import FOLDER, available
     from pricing_tables.catalog import write_catalog
@@ -105,7 +105,9 @@ def import_(
         sys.stdout.write(f"catalog {known.catalog_id[:12]} ({source} {content.source_version}) is there already\n")
         return 0
     catalog = write_catalog(content, data / FOLDER / content.catalog_id[:16])
-    sys.stdout.write(f"catalog {catalog.catalog_id[:12]} ({source} {content.source_version}): {content.rates.height} rates\n")
+    sys.stdout.write(
+        f"catalog {catalog.catalog_id[:12]} ({source} {content.source_version}): {content.rates.height} rates\n"
+    )
     return 0
 
 

@@ -28,8 +28,8 @@ def signals_from_rest(payloads: Sequence[tuple[bytes, int]]) -> tuple[pl.DataFra
 
     A payload is ``{"signals": [{signal_id, event_name, customer_id, product_id, occurred_at, data,
     idempotency_key}]}`` with RFC 3339 times. Nothing raises: an unreadable payload or an incomplete signal is a row of
-    ``rejected`` (``malformed_signals``, ``malformed_signal``, ``invalid_timestamp``). Of one
-    id twice, the first counts.
+    ``rejected`` (``malformed_signals``, ``malformed_signal``, ``invalid_timestamp``). An id may
+    occur several times: which of them counts is decided where all of them are known, in the lake.
     """
     rows: list[tuple[object, ...]] = []
     read: list[EventData] = []
@@ -78,8 +78,7 @@ def _text(value: object) -> str | None:
 def _signals(found: pl.DataFrame) -> pl.DataFrame:
     claim = pl.col("data_cost_scope")
     return (
-        found.unique(subset="signal_id", keep="first", maintain_order=True)
-        .with_columns(
+        found.with_columns(
             pl.lit("api").alias("source"),
             pl.lit(None, dtype=pl.String).alias("trace_id"),
             pl.lit(None, dtype=pl.String).alias("span_id"),

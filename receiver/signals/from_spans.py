@@ -56,7 +56,8 @@ def signals_from_spans(
     is rejected (``signal_without_event_name``). A span or span event with ``marginlake.signal.event_name`` is one by
     that attribute. A span event speaks for itself first and for its span where it is silent. ``customer_id`` and
     ``product_id`` are the signal's own; inheritance from the trace comes later. Of the same signal twice in the
-    frames, one is returned. Events whose span is not among ``spans`` (refused as a duplicate) are left out.
+    frames, one is returned. Spans that share an idempotency key share the ``signal_id``, and which of them counts is
+    decided where all of them are known. Events whose span is not among ``spans`` (refused as a duplicate) are left out.
     """
     by_name = spans.filter(pl.col("name") == schema.PAID_SIGNAL_NAME)
     neutral = _named(spans.filter(pl.col("name") != schema.PAID_SIGNAL_NAME))
@@ -150,10 +151,14 @@ def _signals(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _signal_ids(found: pl.DataFrame) -> pl.Series:
-    """The id follows from where the signal stands, so the same payload sent again yields the same id."""
+    """The id follows from the sender's key, as that of a REST signal does, or else from where the signal stands.
+
+    So the same payload sent again yields the same id, and so does the same key on another span.
+    """
     place = pl.concat_str("trace_id", "span_id", "event_index", separator=":", ignore_nulls=True)
-    places = found.select(place.alias("place"))["place"]
-    return pl.Series("signal_id", ["sig_" + xxh3_128_hexdigest(text.encode()) for text in places], dtype=pl.String)
+    named = pl.coalesce(pl.lit("key:") + pl.col("idempotency_key"), place)
+    texts = found.select(named.alias("named"))["named"]
+    return pl.Series("signal_id", ["sig_" + xxh3_128_hexdigest(text.encode()) for text in texts], dtype=pl.String)
 
 
 def _rejected(nameless: pl.DataFrame) -> pl.DataFrame:

@@ -91,11 +91,11 @@ def test_digits_are_kept_as_written():
     assert found["data"].to_list() == ['{"tokens":350.10}']
 
 
-def test_the_same_signal_twice_counts_once():
-    found, _ = signals_from_rest(
-        [(body(SIGNAL), RECEIVED_NS), (body(SIGNAL, SIGNAL | {"signal_id": "b"}), RECEIVED_NS)]
-    )
-    assert found["signal_id"].to_list() == ["sig_1", "b"]
+def test_which_of_one_id_counts_is_left_to_the_lake():
+    earlier = SIGNAL | {"occurred_at": "2025-01-01T00:00:00Z"}
+    found, _ = signals_from_rest([(body(SIGNAL), RECEIVED_NS), (body(earlier), RECEIVED_NS)])
+    assert found["signal_id"].to_list() == ["sig_1", "sig_1"]
+    assert found["occurred_at"].n_unique() == 2
 
 
 @pytest.mark.parametrize(
