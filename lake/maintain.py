@@ -74,6 +74,18 @@ def maintain(lake: Lake, policy: Policy | None = None, *, stop: Callable[[], boo
     return work.report
 
 
+def expirable(snapshots: pl.DataFrame, now: datetime, policy: Policy) -> list[int]:
+    """Ids of the snapshots that the policy does not keep. snapshots: snapshot_id, snapshot_time (UTC)."""
+    number, moment = pl.col("snapshot_id"), pl.col("snapshot_time")
+    last_of_hour = number == number.max().over(moment.dt.truncate("1h"))
+    kept = (
+        (moment >= now - policy.keep_each)
+        | (last_of_hour & (moment >= now - policy.keep_hourly))
+        | (number == number.max())
+    )
+    return snapshots.filter(~kept)["snapshot_id"].sort().to_list()
+
+
 class _Upkeep:
     """One run of upkeep: `steps` yields after each step, with the lock released."""
 
@@ -157,16 +169,8 @@ class _Upkeep:
 
     def _expire(self) -> Iterator[None]:
         """Forget snapshots that the policy does not keep; the newest always stays."""
-        now = datetime.now(UTC)
         snapshots = self._lake.read("SELECT snapshot_id, snapshot_time FROM ducklake_snapshots('lake')")
-        moment = pl.col("snapshot_time")
-        last_of_hour = pl.col("snapshot_id") == pl.col("snapshot_id").max().over(moment.dt.truncate("1h"))
-        kept = (
-            (moment >= now - self._policy.keep_each)
-            | (last_of_hour & (moment >= now - self._policy.keep_hourly))
-            | (pl.col("snapshot_id") == pl.col("snapshot_id").max())
-        )
-        versions = snapshots.filter(~kept)["snapshot_id"].to_list()
+        versions = expirable(snapshots, datetime.now(UTC), self._policy)
         for start in range(0, len(versions), 5000):
             some = ", ".join(map(str, versions[start : start + 5000]))
             with self._timed(), self._lake.write_lock():
