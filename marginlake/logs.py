@@ -33,3 +33,5 @@ def configure_logs(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # Uvicorn tells of every step of its start and stop, which we say ourselves.
+    logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))

@@ -91,11 +91,12 @@ class Service:
             log.info("revenue rules changed: margins worked out again", events=changed)
         self._remember_signals(self.conveyor.committed)
         self.conveyor.start()
-        grpc_port = self._grpc.start()
         try:
+            grpc_port = self._grpc.start()
             http_port = self._http.start()
         except BaseException:
             self._grpc.stop(0)
+            self.conveyor.stop(SERVER_GRACE_SECONDS)
             raise
         self._listening.set()
         self.upkeep.start()

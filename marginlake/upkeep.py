@@ -47,12 +47,13 @@ class Upkeep:
             self._thread.join(3.0)
 
     def _run(self) -> None:
-        next_maintenance = time.monotonic() + self._config.maintenance.interval_minutes * 60
-        while not self._stop.wait(ARCHIVE_SECONDS):
+        interval = self._config.maintenance.interval_minutes * 60
+        next_maintenance = time.monotonic() + interval
+        while not self._stop.wait(min(ARCHIVE_SECONDS, interval)):
             self._attempt("archive", self._archive)
             if time.monotonic() >= next_maintenance:
                 self._attempt("maintenance", self._maintain)
-                next_maintenance = time.monotonic() + self._config.maintenance.interval_minutes * 60
+                next_maintenance = time.monotonic() + interval
 
     def _attempt(self, what: str, step: Callable[[], None]) -> None:
         try:

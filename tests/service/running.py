@@ -16,6 +16,7 @@ from typing import IO, Any
 from lake.read import query
 
 READY = re.compile(r"marginlake is ready: OTLP/gRPC (\S+), OTLP/HTTP (\S+)")
+ANY_PORT = "127.0.0.1:0"
 COMMAND = [sys.executable, "-m", "marginlake"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MARGINLAKE_", "OTEL_"))}
 
@@ -27,7 +28,7 @@ class Service:
     started again on the same directory after `stop` or `kill`.
     """
 
-    def __init__(self, data_dir: Path, settings: str = "", *, grpc: str = "127.0.0.1:0", http: str = "127.0.0.1:0") -> None:
+    def __init__(self, data_dir: Path, settings: str = "", *, grpc: str = ANY_PORT, http: str = ANY_PORT) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
         # Beside the data directory, so that a full disk there does not hide what the service says.

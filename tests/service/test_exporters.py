@@ -1,4 +1,4 @@
-"""A stock OpenTelemetry application in its own process, configured by nothing but the standard environment variables."""
+"""A stock OpenTelemetry application in its own process, configured by the standard environment variables alone."""
 
 import subprocess
 import sys
