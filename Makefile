@@ -44,7 +44,7 @@ rooms: $(VENV)/.installed-dev
 check: lint types rooms
 
 test: check
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 torture: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 900
