@@ -9,10 +9,11 @@ import duckdb
 import polars as pl
 
 from lake import directory
-from lake.definitions import Table
+from lake.definitions import Table, quoted
 from lake.errors import LakeError
 from lake.frames import as_arrow, changed_rows, conform
 from lake.given import given
+from lake.known import Known, Remembered
 from lake.schema import TABLES
 from lake.tables.bookkeeping import INGEST_LOG, KEY_DIRECTORY
 
@@ -34,12 +35,15 @@ def fetch(connection: duckdb.DuckDBPyConnection, sql: str, **frames: pl.DataFram
 class Transaction:
     """Reads and writes of one transaction; made by `Lake.transaction`, which commits or rolls back.
 
-    Reads see the lake as it was when the transaction began, and the transaction's own writes.
+    Reads see the lake as it was when the transaction began, and the transaction's own writes. `known` is what the
+    process remembers of that state; without it look-ups and positions are read from the lake.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection):
+    def __init__(self, connection: duckdb.DuckDBPyConnection, known: Known | None = None):
         self._connection = connection
+        self._known = known
         self._entries: list[pl.DataFrame] = []
+        self._positions: dict[str, int | None] = {}
 
     def read(self, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
         """Rows of a query; `frames` are readable as tables of their names."""
@@ -115,11 +119,15 @@ class Transaction:
 
     def progress(self, source: str) -> int | None:
         """Position up to which `source` is taken in, as this transaction sees it; None when it never was."""
-        found = self.read(
-            "SELECT max(position) FROM ingest_log SEMI JOIN wanted USING (source)", wanted=_source(source)
-        )
-        position = found.item()
-        return None if position is None else int(position)
+        if source not in self._positions:
+            self._positions[source] = self._stored_progress(source)
+        return self._positions[source]
+
+    def _stored_progress(self, source: str) -> int | None:
+        if self._known is not None and source in self._known.positions:
+            return self._known.positions[source]
+        found = self.read(f"SELECT max(position) FROM ingest_log WHERE source = {quoted(source)}").item()
+        return None if found is None else int(found)
 
     def set_progress(self, source: str, position: int) -> None:
         """Record that `source` is taken in up to `position`, together with this transaction's rows.
@@ -131,16 +139,21 @@ class Transaction:
         if current == position:
             return
         if current is not None and current > position:
-            self.delete("ingest_log", _source(source))
+            self.delete("ingest_log", pl.DataFrame({"source": [source]}))
         moved = {"source": [source], "position": [position], "updated_at": [datetime.now(UTC)]}
         self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
+        self._positions[source] = position
 
-    def finish(self) -> None:
-        """Write what is kept back until the end; called once, before COMMIT."""
+    def finish(self) -> Remembered:
+        """Write what is kept back until the end; called once, before COMMIT. Returns what to remember after it."""
         filed = directory.merged(self._entries)
-        self._entries = []
         if filed.height:
-            self._insert(KEY_DIRECTORY, conform(filed, KEY_DIRECTORY))
+            batch = 1 + (self._known.batch if self._known else self._newest_batch())
+            self._insert(KEY_DIRECTORY, conform(filed.with_columns(batch=pl.lit(batch, pl.Int64)), KEY_DIRECTORY))
+        return Remembered(filed, self._positions)
+
+    def _newest_batch(self) -> int:
+        return int(self.read("SELECT coalesce(max(batch), 0) FROM key_directory").item())
 
     def _delete(self, table: Table, keys: pl.DataFrame, ranges: list[directory.TimeRange] | None) -> None:
         matches = " AND ".join(f'{table.name}."{column}" = doomed."{column}"' for column in keys.columns)
@@ -159,9 +172,9 @@ class Transaction:
         lookup = next((lookup for name in on if (lookup := table.lookup(name))), None)
         if lookup is None or table.time_column is None:
             return None
-        return directory.time_ranges(
-            directory.filed(self._connection, lookup, keys.select(lookup.column).unique(), self._entries)
-        )
+        hashes = directory.key_hashes(self._connection, lookup, keys)
+        stored = self._known.find(hashes) if self._known else directory.filed(self._connection, hashes)
+        return directory.time_ranges(pl.concat([stored, *directory.among(self._entries, hashes)]))
 
 
 def _within(table: Table, ranges: list[directory.TimeRange] | None) -> str:
@@ -182,7 +195,3 @@ def _times_of(rows: pl.DataFrame, table: Table) -> list[directory.TimeRange] | N
     return directory.time_ranges(
         rows.select(pl.col(table.time_column).alias("first_time"), pl.col(table.time_column).alias("last_time"))
     )
-
-
-def _source(source: str) -> pl.DataFrame:
-    return pl.DataFrame({"source": [source]})

@@ -8,9 +8,12 @@ exact, however late or oddly dated a row is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from lake.definitions import Lookup, Table, quoted
@@ -23,6 +26,8 @@ _GAP = timedelta(hours=1)
 _MOST_RANGES = 8
 """...but never in more than this many."""
 
+_NO_ENTRIES = KEY_DIRECTORY.polars_schema.to_frame().select("key_hash", "first_time", "last_time")
+
 TimeRange = tuple[datetime, datetime]
 
 
@@ -31,8 +36,16 @@ def key_hash(lookup: Lookup) -> str:
     return f"md5_number_lower({quoted(lookup.kind + ':')} || {lookup.text})"
 
 
+def key_hashes(connection: duckdb.DuckDBPyConnection, lookup: Lookup, keys: pl.DataFrame) -> npt.NDArray[np.uint64]:
+    """Distinct directory keys of `keys` (its column named like the lookup's), NULLs left out."""
+    wanted = keys.select(lookup.column).to_arrow()  # noqa: F841 (DuckDB finds it by name)
+    sql = f'SELECT DISTINCT {key_hash(lookup)} AS key_hash FROM wanted WHERE "{lookup.column}" IS NOT NULL'
+    return connection.execute(sql).pl()["key_hash"].to_numpy()
+
+
 def entries(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Directory entries for rows about to be added to `table`: one per distinct key, in the directory's schema."""
+    """Directory entries for rows about to be added to `table`: one per distinct key
+    (key_hash, first_time, last_time)."""
     time = f'"{table.time_column}"' if table.time_column else "NULL::TIMESTAMPTZ"
     needed = [name for name in (*(lookup.column for lookup in table.lookups), table.time_column) if name]
     rows = frame.select(needed).to_arrow()  # noqa: F841 (DuckDB finds it by name)
@@ -47,13 +60,11 @@ def entries(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataF
     ).pl()
 
 
-def merged(parts: list[pl.DataFrame]) -> pl.DataFrame:
+def merged(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One entry per key out of the entries of several appends."""
-    if not parts:
-        return KEY_DIRECTORY.polars_schema.to_frame()
     timed = pl.col("first_time").is_not_null().all()
     return (
-        pl.concat(parts)
+        pl.concat([_NO_ENTRIES, *parts])
         .group_by("key_hash")
         .agg(
             pl.when(timed).then(pl.col("first_time").min()).alias("first_time"),
@@ -62,19 +73,18 @@ def merged(parts: list[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def filed(
-    connection: duckdb.DuckDBPyConnection, lookup: Lookup, keys: pl.DataFrame, unwritten: list[pl.DataFrame]
-) -> pl.DataFrame:
-    """The directory's entries for `keys` (its column named like the lookup's), several per key possible.
-
-    `unwritten` holds entries of the running transaction that are not in the table yet.
-    """
-    hashes = f'SELECT DISTINCT {key_hash(lookup)} AS key_hash FROM wanted_rows WHERE "{lookup.column}" IS NOT NULL'
-    with given(connection, wanted_rows=keys.select(lookup.column), pending=merged(unwritten)):
+def filed(connection: duckdb.DuckDBPyConnection, hashes: npt.NDArray[np.uint64]) -> pl.DataFrame:
+    """The directory's entries for these keys, read from the lake: first_time, last_time; several per key possible."""
+    with given(connection, wanted_keys=pl.DataFrame({"key_hash": hashes})):
         return connection.execute(
-            f"SELECT d.key_hash, d.first_time, d.last_time FROM (FROM key_directory UNION ALL FROM pending) AS d "
-            f"SEMI JOIN ({hashes}) USING (key_hash)"
+            "SELECT first_time, last_time FROM key_directory SEMI JOIN wanted_keys USING (key_hash)"
         ).pl()
+
+
+def among(parts: Sequence[pl.DataFrame], hashes: npt.NDArray[np.uint64]) -> list[pl.DataFrame]:
+    """Those of the entries that are for these keys: first_time, last_time."""
+    wanted = pl.DataFrame({"key_hash": hashes})
+    return [part.join(wanted, on="key_hash", how="semi").select("first_time", "last_time") for part in parts]
 
 
 def time_ranges(found: pl.DataFrame) -> list[TimeRange] | None:

@@ -639,12 +639,15 @@ COMMENT ON COLUMN ingest_log.position IS 'Next journal sequence number, or next 
 COMMENT ON COLUMN ingest_log.updated_at IS 'When it moved.';
 
 CREATE TABLE key_directory (
+    batch BIGINT NOT NULL,
     key_hash UBIGINT NOT NULL,
     first_time TIMESTAMPTZ,
     last_time TIMESTAMPTZ
 );
 
 COMMENT ON TABLE key_directory IS 'When the rows of a trace, scope, response or signal lie in time, so that one need not look elsewhere.';
+
+COMMENT ON COLUMN key_directory.batch IS 'Number of the transaction that filed the entry.';
 
 COMMENT ON COLUMN key_directory.key_hash IS 'Lower half of the MD5 of kind, '':'' and key.';
 

@@ -34,8 +34,9 @@ INGEST_LOG = Table(
 KEY_DIRECTORY = Table(
     name="key_directory",
     comment="When the rows of a trace, scope, response or signal lie in time, so that one need not look elsewhere.",
-    key=("key_hash", "first_time", "last_time"),
+    key=("batch", "key_hash"),
     columns=(
+        Column("batch", "BIGINT", "Number of the transaction that filed the entry.", required=True),
         Column("key_hash", "UBIGINT", "Lower half of the MD5 of kind, ':' and key.", required=True),
         Column("first_time", TIME, "Earliest row filed with this entry; NULL when a row has no time."),
         Column("last_time", TIME, "Latest row filed with this entry; NULL when a row has no time."),

@@ -18,7 +18,7 @@ DIRECTORY = TABLES["key_directory"].polars_schema
 
 
 def entries(*windows: tuple[datetime | None, datetime | None]) -> pl.DataFrame:
-    rows = [(number, first, last) for number, (first, last) in enumerate(windows)]
+    rows = [(1, number, first, last) for number, (first, last) in enumerate(windows)]
     return pl.DataFrame(rows, schema=DIRECTORY, orient="row")
 
 
