@@ -1,7 +1,8 @@
 """The connected part of the lake around some traces: all that must be looked at to decide their costs exactly.
 
-Traces are connected when two calls share a response id (twins), or when a new signal claims a scope in which another
-trace has costs. Loading is closed under that: nothing outside the part can change what is decided inside it.
+Traces are connected when two calls share a response id that can identify a call (twins), or when a new signal claims a
+scope in which another trace has costs. Loading is closed under that: nothing outside the part can change what is
+decided inside it.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from analytics.frames import IDENTITY, SPAN_KEY
+from analytics.touched import response_ids
 from lake.commit import Transaction
 from lake.schema import TABLES
 from receiver.dialects.schema import CALL_SCHEMA
@@ -60,7 +62,7 @@ def load_component(tx: Transaction, seeds: Seeds, price: Callable[[pl.DataFrame]
     while True:
         costs.append(tx.semi("costs", [*_COST_COLUMNS], frontier, "trace_id"))
         signals.append(tx.semi("signals", signal_columns, frontier, "trace_id"))
-        new_responses = pl.concat([new_responses, responses.ask(costs[-1]["response_id"])])
+        new_responses = pl.concat([new_responses, responses.ask(response_ids(costs[-1]))])
         new_scopes = pl.concat([new_scopes, scopes.ask(signals[-1]["cost_scope"])])
         twins = tx.semi("costs", ["trace_id"], new_responses, "response_id")
         claimed = tx.semi("costs", ["trace_id"], new_scopes, "cost_scope")

@@ -18,6 +18,7 @@ from analytics.link import link
 from analytics.margin import margins
 from analytics.revenue import RevenueRule
 from analytics.settle import settle
+from analytics.touched import response_ids
 from lake.commit import Transaction
 from lake.schema import TABLES
 
@@ -30,7 +31,8 @@ class Fresh:
     """Rows that are not in the lake yet: no duplicates, own identity only.
 
     spans: table `spans` but for the inherited identity. calls: priced calls of those spans. signals: table `signals`.
-    gone_costs and gone_signals (rows of those tables): just deleted, since a better claim to the same ids came.
+    gone_costs (cost_id, trace_id, provider, response_id) and gone_signals (rows of the table): just deleted, since a
+    better claim to the same ids came.
     """
 
     spans: pl.DataFrame
@@ -67,7 +69,7 @@ def absorb(tx: Transaction, fresh: Fresh, rules: Sequence[RevenueRule], price: P
     )
     seeds = Seeds(
         traces=pl.concat([fresh.spans["trace_id"], fresh.gone_costs["trace_id"], signals["trace_id"]]),
-        responses=pl.concat([fresh.calls["response_id"], fresh.gone_costs["response_id"]]),
+        responses=pl.concat([response_ids(fresh.calls), response_ids(fresh.gone_costs)]),
         claimed_scopes=signals["cost_scope"],
         stamped_scopes=fresh.spans["own_cost_scope"],
     )

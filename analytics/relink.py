@@ -49,37 +49,46 @@ def relink(
     Works in transactions of `CHUNK` traces, each exact by itself, so it can be interrupted and run again, beside live
     ingest. `progress(done, total)` counts traces and signals. Returns what was (or, in a dry run, would be) written.
     """
-    span = period or Period()
+    if not dry_run:
+        return _recompute_all(lake, lake.run, rules, price, period or Period(), progress)
+    # One transaction that is rolled back: a later step sees what an earlier one would have written, and counts it once.
+    with lake.reading() as tx:
+        return _recompute_all(lake, lambda work: work(tx), rules, price, period or Period(), progress)
+
+
+def _recompute_all(
+    lake: Lake,
+    run: Callable[[Callable[[Transaction], Changes]], Changes],
+    rules: Sequence[RevenueRule],
+    price: Pricer,
+    period: Period,
+    progress: Callable[[int, int], None],
+) -> Changes:
+    """All steps, each given to `run` as the work of a transaction."""
     traces = lake.read(
-        f"SELECT trace_id FROM spans WHERE {span.condition('start_time')} "
-        f"UNION SELECT trace_id FROM signals WHERE trace_id IS NOT NULL AND {span.condition('occurred_at')} ORDER BY 1"
+        f"SELECT trace_id FROM spans WHERE {period.condition('start_time')} "
+        f"UNION SELECT trace_id FROM signals WHERE trace_id IS NOT NULL AND {period.condition('occurred_at')} "
+        "ORDER BY trace_id"
     )
     loose = lake.read(
-        f"SELECT signal_id FROM signals WHERE trace_id IS NULL AND {span.condition('occurred_at')} ORDER BY 1"
+        f"SELECT signal_id FROM signals WHERE trace_id IS NULL AND {period.condition('occurred_at')} ORDER BY signal_id"
     )
     total = traces.height + loose.height
-    changes, done = Changes(), 0
+    changes, done = run(partial(_remove_orphans, rules=rules)), 0
     for chunk in _chunks(traces):
         seeds = _seeds(traces=chunk["trace_id"])
-        changes += _commit(lake, partial(_around, seeds=seeds, rules=rules, price=price), dry_run)
+        changes += run(partial(_around, seeds=seeds, rules=rules, price=price))
         done += chunk.height
         progress(done, total)
     for chunk in _chunks(loose):
-        changes += _commit(lake, partial(_loose_signals, ids=chunk, rules=rules, price=price), dry_run)
+        changes += run(partial(_loose_signals, ids=chunk, rules=rules, price=price))
         done += chunk.height
         progress(done, total)
-    return changes + _commit(lake, _remove_orphans, dry_run)
+    return changes
 
 
 def _chunks(keys: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from (keys.slice(at, CHUNK) for at in range(0, keys.height, CHUNK))
-
-
-def _commit(lake: Lake, work: Callable[[Transaction], Changes], dry_run: bool) -> Changes:
-    if not dry_run:
-        return lake.run(work)
-    with lake.reading() as tx:
-        return work(tx)
 
 
 def _seeds(traces: pl.Series | None = None, scopes: pl.Series | None = None) -> Seeds:
@@ -106,7 +115,7 @@ def _nothing_fresh(calls: pl.DataFrame) -> Fresh:
     return Fresh(empty("spans"), calls.clear(), empty("signals"), empty("costs"), empty("signals"))
 
 
-def _remove_orphans(tx: Transaction) -> Changes:
+def _remove_orphans(tx: Transaction, rules: Sequence[RevenueRule]) -> Changes:
     """Delete links without a cost or signal and margins without a signal; a healthy lake has none."""
     links = tx.read(
         "SELECT cost_id, signal_id FROM cost_links "
@@ -116,4 +125,6 @@ def _remove_orphans(tx: Transaction) -> Changes:
     margins = tx.read("SELECT signal_id FROM event_margins ANTI JOIN signals USING (signal_id)")
     tx.delete("cost_links", links)
     tx.delete("event_margins", margins)
-    return Changes(links=links.height, margins=margins.height)
+    relieved = tx.semi("signals", TABLES["signals"].column_names, links.select("signal_id").unique(), "signal_id")
+    corrected = refresh_margins(tx, relieved, rules) if relieved.height else 0
+    return Changes(links=links.height, margins=margins.height + corrected)

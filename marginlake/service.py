@@ -5,6 +5,7 @@ Stopping: stop listening, let running requests finish, carry the journal into th
 not make it is durable in the journal and is taken up at the next start.
 """
 
+import errno
 import json
 import os
 import threading
@@ -12,11 +13,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import structlog
 
 from lake.commit import Transaction
-from lake.connect import Lake
+from lake.connect import Lake, first_line
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
@@ -147,11 +149,15 @@ class Service:
 
     def _seen(self, signal_ids: list[str]) -> set[str]:
         wanted = pl.DataFrame({"signal_id": signal_ids}, schema={"signal_id": pl.String})
-        cursor = self.lake.cursor()
         try:
-            return set(Transaction(cursor).semi("signals", ["signal_id"], wanted, "signal_id")["signal_id"])
-        finally:
-            cursor.close()
+            cursor = self.lake.cursor()
+            try:
+                return set(Transaction(cursor).semi("signals", ["signal_id"], wanted, "signal_id")["signal_id"])
+            finally:
+                cursor.close()
+        except duckdb.Error as error:
+            # For the receiver a lake that cannot be asked is a disk that cannot be read: the sender comes again.
+            raise OSError(errno.EIO, f"the lake cannot be asked for known signals: {first_line(error)}") from error
 
     def _remember_signals(self, position: int) -> None:
         """Signals that are in the journal but not in the lake are known too."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import random
-from collections.abc import Iterable, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from analytics.invariants import INVARIANTS
-from analytics.revenue_rules import RevenueRule
-from lake.connect import Lake
+from lake.connect import CATALOG_FILE, Lake
 from lake.schema import TABLES
 from marginlake.config import Config
 from marginlake.landing import land
@@ -45,8 +47,10 @@ def rules() -> Rules:
 def land_batches(
     data_dir: Path, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
 ) -> Tables:
-    """Land records in a lake in `data_dir` (made when missing), one commit per batch; returns what the lake holds then."""
+    """Land records in the lake in `data_dir` (made when missing), a commit per batch; returns what it holds then."""
     using = given or rules()
+    if not (data_dir / CATALOG_FILE).exists():
+        empty_lake(data_dir)
     with Lake.open(data_dir, threads=1) as lake:
         position = lake.progress(source) or 0
         for batch in batches:
@@ -133,9 +137,23 @@ def in_batches(records: Sequence[Record], count: int, chance: random.Random) -> 
     """The records dealt into at most `count` batches of random sizes, in their order."""
     cuts = sorted(chance.randrange(len(records) + 1) for _ in range(count - 1))
     edges = [0, *cuts, len(records)]
-    return [list(records[a:b]) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [list(records[a:b]) for a, b in pairwise(edges) if a < b]
 
 
-def rule(name: str, price: str, **narrowed: str) -> RevenueRule:
-    """A revenue rule of one price."""
-    return RevenueRule(name, unit_price_usd=Decimal(price), **narrowed)
+def as_toml(entries: Sequence[Mapping[str, str]] = REVENUE) -> str:
+    """Revenue entries as a configuration file has them."""
+    bodies = ("\n".join(f'{key} = "{value}"' for key, value in entry.items()) for entry in entries)
+    return "".join(f"[[revenue]]\n{body}\n" for body in bodies)
+
+
+def empty_lake(data_dir: Path) -> None:
+    """Make an empty lake in `data_dir`: a copy of one, which is quicker than the migrations."""
+    shutil.copytree(_template(), data_dir, dirs_exist_ok=True)
+
+
+@cache
+def _template() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="marginlake-empty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Lake.open(folder).close()
+    return folder

@@ -1,0 +1,142 @@
+"""Random OTLP traffic of an unruly product, one record per span, as hypothesis draws it.
+
+Nested agents that repeat their calls' usage, one call seen in two traces, customers on roots only or nowhere, several
+signals a trace, signals that claim scopes, sent keys that repeat, unknown models, failed calls, spans of one id with
+different content, and days between the traces.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from receiver.journal.record import Record
+from tests.marginlake.lakes import rest, traces
+from tests.receiver.otlp_payloads import event, payload, span
+
+BASE_NS = 1_795_468_100_000_000_000
+MILLISECOND, HOUR = 10**6, 3_600 * 10**9
+TRACE_STARTS = (0, 7 * MILLISECOND, 3 * HOUR, 96 * HOUR)
+"""Where the traces lie in time: twins within a day belong together, those further apart do not."""
+
+ANSWERS = (None, None, "chatcmpl-b94582cc7f8349f6a431c5a8", "msg_01XFDUDYJgAACzvnptvVoYEL", "chatcmpl-42")
+MODELS = ("gpt-4o-mini", "gpt-4o-mini", "claude-sonnet-4-5", "house-model-9")
+KINDS = ("chat", "chat", "chat", "silent", "failed", "agent", "work", "signal", "paid_signal", "billed_work")
+customers = st.sampled_from([None, None, "acme", "other"])
+products = st.sampled_from([None, "bot"])
+scopes = st.sampled_from([None, None, "7", "8"])
+keys = st.sampled_from([None, None, None, "order-1", "order-2"])
+amounts = st.sampled_from([None, 1, 2.5, "many"])
+
+
+def identity(draw: st.DrawFn) -> dict[str, object]:
+    """What a span says of customer, product and scope, without what it does not say."""
+    said = {"customer.id": draw(customers), "product.id": draw(products), "marginlake.cost_scope": draw(scopes)}
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def usage(draw: st.DrawFn, kind: str) -> dict[str, object]:
+    """Attributes of a model call, or of an agent that repeats what its calls used."""
+    model = draw(st.sampled_from(MODELS))
+    said: dict[str, Any] = {
+        "gen_ai.operation.name": "invoke_agent" if kind == "agent" else "chat",
+        "gen_ai.provider.name": "anthropic" if model.startswith("claude") else "openai",
+        "gen_ai.request.model": model,
+        "gen_ai.response.model": model,
+        "gen_ai.response.id": draw(st.sampled_from(ANSWERS)),
+    }
+    if kind in ("chat", "agent"):
+        said["gen_ai.usage.input_tokens"] = draw(st.integers(10, 12))
+        said["gen_ai.usage.output_tokens"] = draw(st.integers(0, 3))
+    if kind == "failed":
+        said["error.type"] = "RateLimitError"
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def billing(draw: st.DrawFn) -> dict[str, object]:
+    """The neutral attributes of a signal."""
+    said = {
+        "marginlake.signal.event_name": draw(st.sampled_from(["chat_message", "report"])),
+        "marginlake.signal.quantity": draw(amounts),
+        "marginlake.signal.cost_traced": draw(st.sampled_from([None, None, True, False])),
+        "marginlake.signal.idempotency_key": draw(keys),
+    }
+    return {key: value for key, value in said.items() if value is not None}
+
+
+@st.composite
+def versions_of_a_span(draw: st.DrawFn, trace: int, number: int, size: int) -> list[Record]:
+    """One span, and now and then the same id again with other content."""
+    start = BASE_NS + TRACE_STARTS[trace] + draw(st.integers(0, 8)) * MILLISECOND
+    parent = draw(st.sampled_from([None, None, 99, *range(1, size + 1)]))
+    library = draw(st.sampled_from(["one", "two"]))
+    versions = []
+    for _ in range(draw(st.sampled_from([1, 1, 1, 1, 2, 3]))):
+        kind = draw(st.sampled_from(KINDS))
+        said, events, name = identity(draw), [], kind
+        if kind in ("chat", "silent", "failed", "agent"):
+            said |= usage(draw, kind)
+        elif kind == "signal":
+            said |= billing(draw)
+        elif kind == "billed_work":
+            events = [
+                event("billed", billing(draw) | identity(draw), time_ns=start + draw(st.integers(0, 3)) * MILLISECOND)
+            ]
+        elif kind == "paid_signal":
+            name = "paid.trace.signal"
+            data = {"quantity": 1, "paid": {"paid_scope_id": draw(scopes), "enable_cost_tracing": draw(st.booleans())}}
+            said |= {"event_name": "chat_message", "data": json.dumps(data), "enable_cost_tracing": draw(st.booleans())}
+        sent = span(
+            said,
+            trace_id=bytes([trace + 1]) * 16,
+            span_id=bytes([number]) * 8,
+            parent_span_id=bytes([parent]) * 8 if parent else b"",
+            name=name,
+            start_ns=start,
+            end_ns=start + draw(st.integers(0, 8)) * MILLISECOND,
+            events=events,
+            status=Status(code=2 if kind == "failed" else 0),
+        )
+        versions.append(traces(payload(sent, scope=library)))
+    return versions
+
+
+@st.composite
+def posted_signals(draw: st.DrawFn) -> Record:
+    """A signal by REST, which may claim a scope's costs and share its key with other signals."""
+    body = {
+        "eventName": draw(st.sampled_from(["chat_message", "report"])),
+        "customer": {"externalCustomerId": draw(st.sampled_from(["acme", "other"]))},
+        "timestamp": f"2026-11-23T21:0{draw(st.integers(0, 3))}:00Z",
+        "data": {"paid": {"paid_scope_id": draw(scopes)}} if draw(st.booleans()) else None,
+        "idempotencyKey": draw(keys) or f"own-{draw(st.integers(0, 10**6))}",
+    }
+    if product := draw(products):
+        body["attribution"] = {"externalProductId": product}
+    return rest(json.dumps({"signals": [body]}).encode())
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> list[Record]:
+    """Records in the order of drawing; some occur twice."""
+    records: list[Record] = []
+    for trace in range(draw(st.integers(1, 4))):
+        size = draw(st.integers(1, 5))
+        for number in range(1, size + 1):
+            records += draw(versions_of_a_span(trace, number, size))
+    records += draw(st.lists(posted_signals(), max_size=3))
+    return records + draw(st.lists(st.sampled_from(records), max_size=3))
+
+
+@st.composite
+def dealt(draw: st.DrawFn) -> tuple[list[Record], list[list[Record]]]:
+    """Traffic, and the same in another order, dealt into batches."""
+    records = draw(traffic())
+    shuffled = draw(st.permutations(records))
+    batches: list[list[Record]] = [[] for _ in range(draw(st.integers(2, 4)))]
+    for record in shuffled:
+        batches[draw(st.integers(0, len(batches) - 1))].append(record)
+    return records, [batch for batch in batches if batch]
