@@ -18,6 +18,7 @@ from lake.definitions import quoted
 from lake.durable import FileSync
 from lake.errors import LakeError, LakeLockedError
 from lake.extensions import load_extensions
+from lake.known import Known
 from lake.locking import WriteLock
 from lake.migrate import applied_version, apply_pending
 
@@ -42,6 +43,7 @@ class Lake:
         self._connection = connection
         self._lock = WriteLock(data_dir / LOCK_FILE)
         self._lock_timeout = lock_timeout
+        self._known = Known(data_dir)
         self._files = FileSync(data_dir / DATA_DIRECTORY)
 
     @classmethod
@@ -97,10 +99,17 @@ class Lake:
 
         Once the block has ended its rows survive a power cut: their files are synced before the catalog names them.
         """
-        with self.durable_transaction() as connection:
-            transaction = Transaction(connection)
-            yield transaction
-            transaction.finish()
+        with self.write_lock():
+            with self.durable_transaction() as connection:
+                self._known.refresh(connection)
+                transaction = Transaction(connection, self._known)
+                yield transaction
+                remembered = transaction.finish()
+            cursor = self.cursor()
+            try:
+                self._known.committed(cursor, remembered)
+            finally:
+                cursor.close()
 
     @contextmanager
     def durable_transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
