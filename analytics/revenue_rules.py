@@ -10,6 +10,9 @@ from typing import Any
 import xxhash
 
 _MONEY_LIMIT = 10**18
+_DECIMALS = {"unit_price_usd": 12, "credit_value_usd": 12, "credits": 6}
+"""What the lake's table of rules has room for."""
+
 _PATH = re.compile(r"^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$")
 
 
@@ -106,6 +109,11 @@ def _check(rule: RevenueRule, where: str) -> None:
     if scaled != scaled.to_integral_value() or scaled >= _MONEY_LIMIT:
         key = "credit_value_usd" if by_credit else "unit_price_usd"
         raise RevenueError(f"{where}: {key}: {rule.price_usd} dollars a unit does not fit 6 digits and 12 decimals")
+    for key, decimals in _DECIMALS.items():
+        amount = getattr(rule, key)
+        units = None if amount is None else amount * 10**decimals
+        if units is not None and (units != units.to_integral_value() or units >= _MONEY_LIMIT):
+            raise RevenueError(f"{where}: {key}: {amount} does not fit {18 - decimals} digits and {decimals} decimals")
     if rule.valid_from is not None and rule.valid_to is not None and rule.valid_from >= rule.valid_to:
         raise RevenueError(f"{where}: valid_to: must be after valid_from")
 

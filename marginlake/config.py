@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 FILE_NAME = "marginlake.toml"
+PREFIX = "MARGINLAKE_"
+OTHER_VARIABLES = frozenset({"MARGINLAKE_CONFIG", "MARGINLAKE_DEBUG"})
+"""Variables that are no settings: where the file is, and whether failures come with a traceback."""
+
 MIB = 1 << 20
 
 Positive = Annotated[int, Field(gt=0)]
@@ -91,7 +95,7 @@ class Config(BaseSettings):
     """All settings. `revenue` holds the `[[revenue]]` tables as written; `analytics.revenue` reads and checks them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MARGINLAKE_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
     )
 
     capture_content: bool = False
@@ -139,13 +143,31 @@ def load(explicit: Path | None, data_dir: Path) -> Config:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path}: {error}") from None
+    _check_environment()
     try:
         return Config(**content)
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error} (lists and tables are written as JSON)") from None
     except ValidationError as error:
         first = error.errors()[0]
+        variable = _variable(first["loc"])
         key = ".".join(str(part) for part in first["loc"])
+        place = f"environment: {variable}" if variable in os.environ else f"{path or 'environment'}: {key}"
         reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise ConfigError(f"{path or 'environment'}: {key}: {reason}") from None
+        raise ConfigError(f"{place}: {reason}") from None
+
+
+def _check_environment() -> None:
+    """Raise ConfigError for a variable of ours that means nothing: a typing error must not pass for a setting."""
+    known = {f"{PREFIX}{name.upper()}" for name in Config.model_fields}
+    for variable in sorted(os.environ):
+        if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES and variable.split("__")[0] not in known:
+            raise ConfigError(f"environment: {variable}: unknown key")
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """The environment variable that sets the key at a place of the settings."""
+    return PREFIX + "__".join(str(part) for part in location).upper()
 
 
 def parse_time(text: str) -> datetime:
