@@ -195,6 +195,8 @@ class Lake:
                 raise LakeError(f"the lake at {self.data_dir} is empty: it was never opened for writing")
             return
         with self.write_lock():
+            if (self.data_dir / CATALOG_FILE).exists():
+                self._files.mark_existing()
             attach(self._connection, self.data_dir, read_only=False)
             self._connection.execute("BEGIN")
             try:

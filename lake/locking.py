@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lake.errors import LakeLockedError
+from lake.errors import LakeError, LakeLockedError
 
 _POLL_SECONDS = 0.005
 
@@ -49,7 +49,10 @@ class WriteLock:
             self._threads.release()
 
     def _lock_file(self, deadline: float, timeout: float) -> None:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise LakeError(f"cannot write to {self._path.parent}: {error.strerror}") from error
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lake.connect import Lake
-from lake.errors import LakeLockedError
+from lake.errors import LakeError, LakeLockedError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = multiprocessing.get_context("spawn")
@@ -100,3 +100,9 @@ def test_processes_that_start_and_write_at_once_lose_nothing(data_dir: Path) -> 
     with Lake.open(data_dir) as lake:
         assert lake.progress("journal") == 24
         assert lake.read("SELECT count(*) FROM schema_migrations").item() == 1
+
+
+def test_a_directory_we_may_not_write_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "write.lock").mkdir()
+    with pytest.raises(LakeError, match="cannot write to"), WriteLock(tmp_path / "write.lock").held(0):
+        pass
