@@ -13,6 +13,7 @@ import pytest
 
 from lake.connect import Lake
 from lake.errors import LakeError, LakeLockedError
+from lake.locking import WriteLock
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = multiprocessing.get_context("spawn")
