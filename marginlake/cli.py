@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError
 
 from marginlake import __version__
 from marginlake.commands import demo, doctor, importing, maintain, prices, relink, serve, sql
-from marginlake.failures import EXPECTED, one_line
+from marginlake.failures import EXPECTED, UsageError, one_line, told
 
 app = App(
     name="marginlake",
@@ -45,8 +45,11 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of our output went away (`| head`): nothing to tell anyone, and Python must not try again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except UsageError as error:
+        _complain(f"{told(error)} (try: marginlake --help)")
+        return 2
     except EXPECTED as error:
-        _complain(one_line(str(error)))
+        _complain(told(error))
         return 1
     except Exception as error:  # noqa: BLE001 (the last resort: a person gets a line, not a stack)
         _complain(f"unexpected {type(error).__name__}: {one_line(str(error))} (MARGINLAKE_DEBUG=1 shows where)")

@@ -3,6 +3,7 @@
 import duckdb
 
 from lake.errors import LakeError
+from marginlake.catalogs import CatalogChoiceError, CatalogError
 from marginlake.config import ConfigError
 from receiver.journal.writer import JournalError
 from receiver.otlp_files import ImportFileError
@@ -12,7 +13,13 @@ class CommandError(Exception):
     """A command cannot do what was asked; the message is one line that says why and what to try."""
 
 
+class UsageError(CommandError):
+    """The command line itself is wrong (exit code 2): the message says what to write."""
+
+
 EXPECTED: tuple[type[Exception], ...] = (
+    CatalogChoiceError,
+    CatalogError,
     CommandError,
     ConfigError,
     ImportFileError,
@@ -21,6 +28,13 @@ EXPECTED: tuple[type[Exception], ...] = (
     duckdb.Error,
     OSError,
 )
+
+
+def told(error: BaseException) -> str:
+    """What a failure says, in one line; of the operating system's ones without their number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return one_line(str(error))
 
 
 def one_line(message: str) -> str:

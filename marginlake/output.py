@@ -16,7 +16,7 @@ MAX_TABLE_ROWS = 1000
 
 
 def write_result(frame: pl.DataFrame, format: Literal["table", "csv", "json", "parquet"], out: Path | None) -> None:  # noqa: A002
-    """Write a frame in a format to a file, or to standard output. JSON is one array of objects, money as strings."""
+    """Write a frame in a format to a file, or to standard output. JSON is one array of objects, money as text."""
     if format == "table":
         _write(_as_table(frame).encode(), out)
     elif format == "csv":
@@ -45,8 +45,9 @@ def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
         if isinstance(dtype, pl.Datetime):
             columns.append(pl.col(name).dt.to_string("iso:strict"))
         elif dtype.is_nested():
-            texts = [None if value is None else orjson.dumps(value, default=_plain).decode() for value in frame[name]]
-            columns.append(pl.Series(name, texts, dtype=pl.String))
+            columns.append(pl.Series(name, map(_nested, frame[name].to_list()), dtype=pl.String))
+        elif dtype == pl.Binary:
+            columns.append(pl.col(name).bin.encode("hex"))
     return frame.with_columns(columns)
 
 
@@ -55,9 +56,15 @@ def _as_json(frame: pl.DataFrame) -> bytes:
     return b"[" + b",\n".join(rows) + b"]\n"
 
 
+def _nested(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value, default=_plain).decode()
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return format(value, "f")
+        text = format(value, "f")
+        # A decimal without places is a whole number, such as DuckDB's sum of counts: that is exact in JSON as it is.
+        return text if "." in text else orjson.Fragment(text)
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
@@ -91,4 +98,8 @@ def _cell(value: Any) -> str:
         return value.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | dict):
+        return orjson.dumps(value, default=_plain).decode()
     return str(value)

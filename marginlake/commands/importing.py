@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir
 from marginlake.commands.progress import progress_bar
 from marginlake.config import load
-from marginlake.failures import CommandError
+from marginlake.failures import CommandError, UsageError
 from marginlake.logs import configure_logs
 
 
@@ -25,11 +25,13 @@ def import_(
     from marginlake.rules import rules_from
 
     if not files:
-        raise CommandError("name at least one file to import")
+        raise UsageError("name at least one file to import")
     configure_logs()
     settings = load(config, data)
     for path in files:
-        if not path.is_file():
+        if path.is_dir():
+            raise CommandError(f"{path}: is a directory; name the files in it")
+        if not path.exists():
             raise CommandError(f"{path}: no such file")
     with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
         rules = rules_from(settings, data, stored_rules(lake))

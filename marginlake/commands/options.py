@@ -1,14 +1,37 @@
 """Options that several commands share."""
 
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from marginlake.config import ConfigError, parse_time
+from marginlake.failures import UsageError
+
 DEFAULT_DATA = Path("marginlake-data")
+
+STANDARD_INPUT = "-"
+_LIKE_AN_OPTION = re.compile(r"--?[A-Za-z][\w-]*(=.*)?")
 
 DataDir = Annotated[Path, Parameter(name="--data", help="Data directory: lake, journal and archive.")]
 ConfigFile = Annotated[Path | None, Parameter(name="--config", help="TOML settings; default: DIR/marginlake.toml.")]
 From = Annotated[str | None, Parameter(name="--from", help="Start of the period, e.g. 2026-11-01 (UTC).")]
 To = Annotated[str | None, Parameter(name="--to", help="End of the period, exclusive.")]
 DryRun = Annotated[bool, Parameter(name="--dry-run", negative="", help="Say what would change, change nothing.")]
+
+
+def moment(text: str | None) -> datetime | None:
+    """The instant an option names, UTC. Raises UsageError."""
+    try:
+        return None if text is None else parse_time(text)
+    except ConfigError as error:
+        raise UsageError(str(error)) from None
+
+
+def no_option(text: str) -> str:
+    """An argument that may begin with a hyphen (`-`, an SQL comment) but is no misspelt option. Raises UsageError."""
+    if _LIKE_AN_OPTION.fullmatch(text):
+        raise UsageError(f"Unknown option: {text}.")
+    return text

@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from cyclopts import App, Parameter
 
-from marginlake.commands.options import DEFAULT_DATA, DataDir
-from marginlake.config import parse_time
+from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, DataDir, moment, no_option
 from marginlake.failures import CommandError
 from marginlake.output import write_result
 
@@ -33,7 +32,7 @@ def list_(
     from marginlake.catalogs import choose
     from pricing_tables.rates import list_models
 
-    rows = list_models(choose(data, catalog), provider, parse_time(at) if at else None)
+    rows = list_models(choose(data, catalog), provider, moment(at))
     if not rows:
         raise CommandError(f"no model of provider {provider!r}; `marginlake prices list` shows all")
     write_result(pl.DataFrame(rows, infer_schema_length=None), format, None)
@@ -55,7 +54,7 @@ def show(
     from pricing_tables.rates import show as show_rates
 
     chosen = choose(data, catalog)
-    rows: list[dict[str, Any]] = show_rates(chosen, model, parse_time(at) if at else None)
+    rows: list[dict[str, Any]] = show_rates(chosen, model, moment(at))
     if not rows:
         raise CommandError(f"the catalog {chosen.catalog_id[:12]} has no price for {model!r}")
     frame = pl.DataFrame(rows, infer_schema_length=None)
@@ -66,7 +65,13 @@ def show(
 
 @app.command
 def quote(
-    file: Annotated[str, Parameter(help="JSON lines {provider, model, timestamp, usage, ...}; `-` is standard input.")],
+    file: Annotated[
+        str,
+        Parameter(
+            help="JSON lines {provider, model, timestamp, usage, ...}; `-` is standard input.",
+            allow_leading_hyphen=True,
+        ),
+    ],
     /,
     *,
     catalog: CatalogId = None,
@@ -112,11 +117,12 @@ def import_(
 
 
 def _lines(file: str) -> Iterator[str]:
-    if file == "-":
-        yield from sys.stdin
+    if no_option(file) == STANDARD_INPUT:
+        for line in sys.stdin.buffer:
+            yield line.decode(errors="replace")
         return
     path = Path(file)
     if not path.is_file():
         raise CommandError(f"{path}: no such file")
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8", errors="replace") as stream:
         yield from stream

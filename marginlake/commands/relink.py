@@ -2,10 +2,10 @@
 
 import sys
 
-from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, moment
 from marginlake.commands.progress import progress_bar
-from marginlake.config import load, parse_time
-from marginlake.failures import CommandError
+from marginlake.config import load
+from marginlake.failures import CommandError, UsageError
 from marginlake.logs import configure_logs
 
 
@@ -26,9 +26,9 @@ def relink(
 
     configure_logs()
     settings = load(config, data)
-    period = Period(parse_time(from_) if from_ else None, parse_time(to) if to else None)
+    period = Period(moment(from_), moment(to))
     if period.start and period.end and period.start >= period.end:
-        raise CommandError("--from must be before --to")
+        raise UsageError("--from must be before --to")
     if not (data / "catalog.sqlite").is_file():
         raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
     with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:

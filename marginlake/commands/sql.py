@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from marginlake.commands.options import DEFAULT_DATA, DataDir
-from marginlake.failures import CommandError
+from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, DataDir, no_option
+from marginlake.failures import UsageError
 from marginlake.output import write_result
 
 Format = Literal["table", "csv", "json", "parquet"]
 
 
 def sql(
-    query: Annotated[str, Parameter(help="The query; `-` reads it from standard input.")],
+    query: Annotated[str, Parameter(help="The query; `-` reads it from standard input.", allow_leading_hyphen=True)],
     /,
     *,
     data: DataDir = DEFAULT_DATA,
@@ -24,8 +24,8 @@ def sql(
     """Ask the lake a question in SQL. Read only; works while a service writes."""
     from lake.read import query as run_query  # DuckDB is loaded only when there is something to ask
 
-    text = sys.stdin.read() if query == "-" else query
+    text = sys.stdin.read() if no_option(query) == STANDARD_INPUT else query
     if format == "parquet" and out is None and sys.stdout.isatty():
-        raise CommandError("parquet is not for terminals: name a file with --out, or redirect standard output")
+        raise UsageError("parquet is not for terminals: name a file with --out, or redirect standard output")
     write_result(run_query(data, text), format, out)
     return 0
