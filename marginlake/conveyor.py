@@ -57,7 +57,9 @@ class Conveyor:
         self._committed = start_at
         self._draining = False
         self._stopped = False
-        self._last_error: str | None = None
+        self._last_chunk = 0.0
+        self._read_error: str | None = None
+        self._commit_error: str | None = None
         self._threads = [
             threading.Thread(target=self._prepare_loop, name="marginlake-prepare", daemon=True),
             threading.Thread(target=self._commit_loop, name="marginlake-commit", daemon=True),
@@ -70,8 +72,8 @@ class Conveyor:
 
     @property
     def last_error(self) -> str | None:
-        """Why the latest commit failed, or None while commits succeed."""
-        return self._last_error
+        """Why nothing moves: the latest commit or read failed. None while all is well."""
+        return self._commit_error or self._read_error
 
     def start(self) -> None:
         """Start both threads."""
@@ -97,38 +99,40 @@ class Conveyor:
             thread.join(timeout)
 
     def _prepare_loop(self) -> None:
-        last_chunk = 0.0
-        while True:
-            with self._lock:
-                while self._pending_bytes >= self._max_batch and not self._stopped:
-                    self._lock.wait(1.0)
-                if self._stopped:
-                    return
-                pause = last_chunk + self._interval / 5 - time.monotonic()
-                if pause > 0 and not self._draining:
-                    self._lock.wait(pause)
-            if not self._source.wait(self._read_position, 0.2):
-                continue
-            last_chunk = time.monotonic()
-            batch = self._read(min(CHUNK_BYTES, self._max_batch))
-            if batch.next_seq == self._read_position:
-                continue
-            prepared = prepare_or_reject(batch.records, damage_of(batch.corruptions), self._rules())
-            with self._lock:
-                self._pieces.append((prepared, batch.next_seq))
-                self._pending_bytes += max(prepared.payload_bytes, 1)
-                self._read_position = batch.next_seq
-                self._lock.notify_all()
-
-    def _read(self, max_bytes: int) -> Batch:
         failures = 0
-        while True:
+        while self._wait_for_room():
             try:
-                return self._source.read_from(self._read_position, max_bytes)
-            except OSError as error:
-                log.error("journal cannot be read, will try again", error=str(error))
+                self._prepare_next()
+                failures, self._read_error = 0, None
+            except Exception as error:  # noqa: BLE001 (a thread that ends in silence would hold everything up for good)
+                self._read_error = f"{type(error).__name__}: {error}"
+                log.error("journal cannot be read, will try again", error=self._read_error, failures=failures + 1)
                 self._pause_after_failure(failures)
                 failures += 1
+
+    def _wait_for_room(self) -> bool:
+        """Wait until another piece may be prepared; False when the conveyor is to stop."""
+        with self._lock:
+            while self._pending_bytes >= self._max_batch and not self._stopped:
+                self._lock.wait(1.0)
+            pause = self._last_chunk + self._interval / 5 - time.monotonic()
+            if pause > 0 and not self._draining and not self._stopped:
+                self._lock.wait(pause)
+            return not self._stopped
+
+    def _prepare_next(self) -> None:
+        if not self._source.wait(self._read_position, 0.2):
+            return
+        self._last_chunk = time.monotonic()
+        batch = self._source.read_from(self._read_position, min(CHUNK_BYTES, self._max_batch))
+        if batch.next_seq == self._read_position:
+            return
+        prepared = prepare_or_reject(batch.records, damage_of(batch.corruptions), self._rules())
+        with self._lock:
+            self._pieces.append((prepared, batch.next_seq))
+            self._pending_bytes += max(prepared.payload_bytes, 1)
+            self._read_position = batch.next_seq
+            self._lock.notify_all()
 
     def _commit_loop(self) -> None:
         last_start = 0.0
@@ -159,15 +163,15 @@ class Conveyor:
             try:
                 self._commit(prepared, position)
             except Exception as error:  # noqa: BLE001 (whatever it is, the rows must not be lost: say it and try again)
-                self._last_error = f"{type(error).__name__}: {error}"
-                log.error("commit failed, will try again", error=self._last_error, failures=failures + 1)
+                self._commit_error = f"{type(error).__name__}: {error}"
+                log.error("commit failed, will try again", error=self._commit_error, failures=failures + 1)
                 self._pause_after_failure(failures)
                 failures += 1
                 if self._stopped:
                     return False
                 continue
             with self._lock:
-                self._last_error = None
+                self._commit_error = None
                 self._committed = position
                 self._lock.notify_all()
             return True
