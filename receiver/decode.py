@@ -1,51 +1,42 @@
 """Bytes in, frames and rejections out: OTLP trace payloads become columns.
 
 The one place where Python runs once per span. Everything after it is columnar, and everything that decodes stands
-behind ``decode_traces``, so that a faster decoder can take its place.
+behind ``decode_traces``, so that a faster decoder can take its place. What costs most, the attributes, is left to
+``decode_codes``: a span's loop only looks them up.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import compress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import orjson
-import polars as pl
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from receiver.decode_values import json_object, json_value, text_value
-from receiver.frames import EVENT_SCHEMA, REJECTED_SCHEMA, SPAN_SCHEMA, UTC_MICROS, Decoded, Wanted
+from receiver.decode_codes import AttributeCodes
+from receiver.decode_columns import Block, Origin, spans_frame
+from receiver.decode_events import EventRows
+from receiver.decode_rejected import RejectedRows
+from receiver.decode_values import json_object, text_value
+from receiver.decode_view import SpanView, parse_view, plain_bytes
+from receiver.frames import Decoded, Wanted
 from receiver.inspection import Inspection, MalformedPayload, inspect_traces, parse
-from receiver.redact import Disposition, disposition, scrub_url
-from receiver.span_rules import EARLIEST_START_NS, LONGEST_NS, REASONS, moment, refusal
+from receiver.redact import Disposition, disposition
+from receiver.span_rules import NO_SPAN, NO_TRACE, refusal
 
 if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 __all__ = ["Decoded", "Inspection", "MalformedPayload", "Wanted", "decode_traces", "inspect_traces"]
 
-SIGNAL_EVENT_KEY: Final = "marginlake.signal.event_name"
-"""A span event that carries this attribute is a row of ``Decoded.events`` whatever its name."""
+_IDLE_CODES: Final[dict[tuple[frozenset[str], bool], AttributeCodes]] = {}
+"""What earlier calls learned about attributes, by what was wanted. A call takes it out and puts it back."""
 
-CLOCK_KEY: Final = "marginlake.clock"
-"""Where ``attributes`` say that the start time is not the sender's (see ``span_rules.moment``)."""
-
-KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
-STATUSES: Final = ("unset", "ok", "error")
-
-# What to do with an attribute, decided once per distinct key and batch.
-_SKIP, _STORE, _SCRUB, _WIDE = 0, 1, 2, 4
-
-
-class _Origin(NamedTuple):
-    """What all spans of one instrumentation scope of one payload share."""
-
-    service_name: str | None
-    scope_name: str | None
-    scope_version: str | None
-    received_us: int
-    resource_text: dict[str, str]
+_MOST_IDLE: Final = 4
 
 
 def decode_traces(payloads: Sequence[tuple[bytes, int]], wanted: Wanted, *, capture_content: bool = False) -> Decoded:
@@ -55,50 +46,112 @@ def decode_traces(payloads: Sequence[tuple[bytes, int]], wanted: Wanted, *, capt
     every span whose ids are invalid. Spans keep the order of the payloads. A wide column appears only for a wanted
     key that occurred; secrets have none, prompt text has one when wanted but is stored only with ``capture_content``.
     """
-    batch = _Batch(wanted, capture_content=capture_content)
-    for index, (payload, received_ns) in enumerate(payloads):
-        batch.add(index, payload, received_ns)
-    return batch.frames()
+    with _codes_for(wanted.span_keys, capture_content=capture_content) as codes:
+        batch = _Batch(wanted, codes, capture_content=capture_content)
+        for index, (payload, received_ns) in enumerate(payloads):
+            batch.add(index, payload, received_ns)
+        return batch.frames()
+
+
+@contextmanager
+def _codes_for(wanted: frozenset[str], *, capture_content: bool) -> Iterator[AttributeCodes]:
+    """Attribute codes for one call; two calls at a time have different ones."""
+    key = (wanted, capture_content)
+    codes = _IDLE_CODES.pop(key, None)
+    if codes is None:
+        codes = AttributeCodes(wanted, capture_content=capture_content)
+    yield codes  # not put back after an error: they may be in the middle of a batch
+    codes.end_batch()
+    if len(_IDLE_CODES) < _MOST_IDLE:
+        _IDLE_CODES[key] = codes
+    else:
+        _IDLE_CODES.clear()
+
+
+class _Ids(NamedTuple):
+    """The ids of some spans, a list for each kind."""
+
+    trace_ids: list[bytes]
+    span_ids: list[bytes]
+    parent_ids: list[bytes]
 
 
 class _Batch:
-    """Growing columns of one ``decode_traces`` call."""
+    """What the payloads of one ``decode_traces`` call hold."""
 
-    def __init__(self, wanted: Wanted, *, capture_content: bool) -> None:
+    def __init__(self, wanted: Wanted, codes: AttributeCodes, *, capture_content: bool) -> None:
         self._wanted = wanted
+        self._codes = codes
         self._capture_content = capture_content
-        self._plans: dict[str, int] = {}
-        self._rows: list[tuple[object, ...]] = []
-        self._wide: dict[str, list[str | None]] = {}
-        self._origins: list[_Origin] = []
-        self._counts: list[int] = []
-        self._events: list[tuple[object, ...]] = []
-        self._event_wide: dict[str, list[str | None]] = {}
-        self._rejected: list[tuple[object, ...]] = []
+        self._blocks: list[Block] = []
+        self._events = EventRows(wanted, capture_content=capture_content)
+        self._rejected = RejectedRows()
 
     def add(self, index: int, payload: bytes, received_ns: int) -> None:
-        """Decode one payload into the columns."""
+        """Decode one payload. All attributes are read before anything is kept: a payload counts as a whole."""
         try:
-            request = parse(payload)
-        except MalformedPayload as error:
-            fingerprint = xxh3_64_intdigest(payload)
-            self._rejected.append(
-                (None, None, "malformed_payload", str(error), received_ns // 1000, fingerprint, index)
-            )
+            scopes = [
+                (resource_spans, scope_spans.scope, list(scope_spans.spans))
+                for resource_spans in parse_view(payload).resource_spans
+                for scope_spans in resource_spans.scope_spans
+            ]
+            all_counts, all_codes, all_hashes = self._read([span for *_, spans in scopes for span in spans])
+        except DecodeError as error:
+            self._rejected.add_payload(_complaint(payload, error), payload, received_ns, index)
             return
-        for resource_spans in request.resource_spans:
-            resource = resource_spans.resource
-            shared = orjson.Fragment(
-                orjson.dumps(json_object(resource.attributes, capture_content=self._capture_content))
+        bounds = np.concatenate(([0], np.cumsum(all_counts)))
+        told: Any = None
+        first = 0
+        for resource_spans, scope, spans in scopes:
+            last = first + len(spans)
+            counts, hashes = all_counts[first:last], all_hashes[first:last]
+            flat = all_codes[bounds[first] : bounds[last]]
+            first = last
+            if resource_spans is not told:
+                told, resource = resource_spans, resource_spans.resource
+                tail = self._tail(resource)
+            ids = _Ids(
+                [span.trace_id for span in spans],
+                [span.span_id for span in spans],
+                [span.parent_span_id for span in spans],
             )
-            for scope_spans in resource_spans.scope_spans:
-                before = len(self._rows)
-                self._add_spans(scope_spans.spans, shared, index, received_ns)
-                if accepted := len(self._rows) - before:
-                    self._origins.append(self._origin(resource, scope_spans.scope, received_ns))
-                    self._counts.append(accepted)
+            if not _regular(ids):
+                kept = np.array([refusal(*each) is None for each in zip(*ids, strict=True)], dtype=bool)
+                self._rejected.add_spans(
+                    ((span, digest) for span, digest, good in zip(spans, hashes, kept, strict=True) if not good),
+                    received_ns,
+                    index,
+                )
+                flat = flat[np.repeat(kept, counts)]
+                spans, hashes, counts = list(compress(spans, kept)), list(compress(hashes, kept)), counts[kept]
+                ids = _Ids(*(list(compress(each, kept)) for each in ids))
+            if spans:
+                origin = self._origin(resource, scope, received_ns)
+                self._blocks.append(_block(spans, ids, counts, flat, hashes, origin, tail))
+                self._events.add(spans, hashes)
 
-    def _origin(self, resource: "Resource", scope: "InstrumentationScope", received_ns: int) -> _Origin:
+    def _read(self, spans: list[SpanView]) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
+        """How many attributes each span has, the codes of these one after the other, and the spans' content hashes."""
+        codes = self._codes
+        irregular = codes.irregular
+        attributes: list[bytes] = []
+        counts: list[int] = []
+        for span in spans:
+            own = span.attributes[:]
+            attributes += own
+            counts.append(len(own))
+        flat = codes.look_up(attributes)
+        if codes.irregular == irregular:
+            hashes = [xxh3_64_intdigest(span.SerializeToString()) for span in spans]
+        else:  # the hash is of the span, not of how its sender encodes attributes
+            hashes = [xxh3_64_intdigest(plain_bytes(span)) for span in spans]
+        return np.array(counts, dtype=np.int64), flat, hashes
+
+    def _tail(self, resource: "Resource") -> int:
+        stored = orjson.dumps(json_object(resource.attributes, capture_content=self._capture_content))
+        return self._codes.pass_on(b'"resource":' + stored + b"}")
+
+    def _origin(self, resource: "Resource", scope: "InstrumentationScope", received_ns: int) -> Origin:
         wanted_keys = self._wanted.resource_keys
         text: dict[str, str] = {}
         service_name: str | None = None
@@ -110,216 +163,57 @@ class _Batch:
                 rendered = text_value(pair.value)
                 if rendered is not None:
                     text[key] = rendered
-        return _Origin(service_name, scope.name or None, scope.version or None, received_ns // 1000, text)
-
-    def _plan(self, key: str) -> int:
-        rule = disposition(key)
-        plan = _SKIP
-        if rule is not Disposition.SECRET:
-            if rule is not Disposition.CONTENT or self._capture_content:
-                plan |= _STORE
-            if rule is Disposition.ADDRESS:
-                plan |= _SCRUB
-            if key in self._wanted.span_keys:
-                plan |= _WIDE
-                self._wide[key] = []
-        self._plans[key] = plan
-        return plan
-
-    def _add_spans(self, spans: Sequence["Span"], resource: orjson.Fragment, index: int, received_ns: int) -> None:
-        """The loop per span. Names are bound locally and nothing of a span outlives its turn but plain values."""
-        rows, plans, wide = self._rows, self._plans, self._wide
-        capture_content = self._capture_content
-        dumps, fingerprint = orjson.dumps, xxh3_64_intdigest
-        row = len(rows)
-        for span in spans:
-            trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_span_id
-            reason = refusal(trace_id, span_id, parent_id)
-            content_hash = fingerprint(span.SerializeToString())
-            if reason is not None:
-                self._reject(span, reason, received_ns, content_hash, index)
-                continue
-            stored: dict[str, object] = {}
-            for pair in span.attributes:
-                key = pair.key
-                plan = plans.get(key)
-                if plan is None:
-                    plan = self._plan(key)
-                if plan == _SKIP:
-                    continue
-                value = pair.value
-                # Most values are non-empty strings, then numbers that are not zero: reading one of these is cheaper
-                # than asking first which kind it is.
-                text: str | None = value.string_value
-                if text:
-                    if plan & _STORE:
-                        stored[key] = scrub_url(text) if plan & _SCRUB else text
-                elif number := value.int_value:
-                    if plan & _STORE:
-                        stored[key] = number
-                    if plan & _WIDE:
-                        text = str(number)
-                else:
-                    if plan & _STORE:
-                        stored[key] = json_value(value, capture_content=capture_content)
-                    if plan & _WIDE:
-                        text = text_value(value)
-                if plan & _WIDE:
-                    cells = wide[key]
-                    gap = row - len(cells)
-                    if gap > 0:
-                        cells.extend([None] * gap)
-                    elif gap < 0:  # the key again in the same span: the last value counts
-                        cells.pop()
-                    cells.append(text)
-            start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
-            duration_ns = end_ns - start_ns
-            if start_ns < EARLIEST_START_NS or not 0 <= duration_ns <= LONGEST_NS:
-                sent_ns = start_ns
-                start_ns, duration_ns, stand_in = moment(start_ns, end_ns, received_ns)
-                if stand_in is not None:
-                    stored[CLOCK_KEY] = {"start_time_unix_nano": sent_ns, "start_time_from": stand_in}
-            if "resource" in stored:  # the sender's own attribute of that name makes room for the resource
-                stored["span.resource"] = stored.pop("resource")
-            stored["resource"] = resource
-            status = span.status
-            hex_trace, hex_span = trace_id.hex(), span_id.hex()
-            rows.append(
-                (
-                    hex_trace,
-                    hex_span,
-                    parent_id.hex() if parent_id and any(parent_id) else None,
-                    span.name,
-                    span.kind,
-                    start_ns // 1000,
-                    duration_ns,
-                    status.code,
-                    status.message or None,
-                    span.trace_state or None,
-                    dumps(stored),
-                    content_hash,
-                )
-            )
-            row += 1
-            if span.events:
-                self._add_events(span, hex_trace, hex_span, content_hash)
-
-    def _add_events(self, span: "Span", hex_trace: str, hex_span: str, content_hash: int) -> None:
-        wanted_names, wanted_keys = self._wanted.event_names, self._wanted.span_keys
-        for position, event in enumerate(span.events):
-            if event.name not in wanted_names and all(pair.key != SIGNAL_EVENT_KEY for pair in event.attributes):
-                continue
-            row = len(self._events)
-            stored = json_object(event.attributes, capture_content=self._capture_content)
-            time_ns = event.time_unix_nano
-            self._events.append(
-                (
-                    hex_trace,
-                    hex_span,
-                    position,
-                    event.name,
-                    time_ns // 1000 if time_ns >= EARLIEST_START_NS else None,
-                    orjson.dumps(stored),
-                    content_hash,
-                )
-            )
-            for pair in event.attributes:
-                key = pair.key
-                if key in wanted_keys and disposition(key) is not Disposition.SECRET:
-                    cells = self._event_wide.setdefault(key, [])
-                    cells.extend([None] * (row + 1 - len(cells)))
-                    cells[row] = text_value(pair.value)
-
-    def _reject(self, span: "Span", reason: str, received_ns: int, content_hash: int, index: int) -> None:
-        detail = f"{REASONS[reason]} (span {span.name!r})"
-        self._rejected.append(
-            (
-                span.trace_id.hex() or None,
-                span.span_id.hex() or None,
-                reason,
-                detail,
-                received_ns // 1000,
-                content_hash,
-                index,
-            )
-        )
+        return Origin(service_name, scope.name or None, scope.version or None, received_ns, text)
 
     def frames(self) -> Decoded:
         """The columns as frames."""
-        return Decoded(self._spans_frame(), self._events_frame(), self._rejected_frame())
-
-    def _spans_frame(self) -> pl.DataFrame:
-        raw = {
-            "trace_id": pl.String,
-            "span_id": pl.String,
-            "parent_span_id": pl.String,
-            "name": pl.String,
-            "kind": pl.Int32,
-            "start_time": pl.Int64,
-            "duration_ns": pl.Int64,
-            "status": pl.Int32,
-            "status_message": pl.String,
-            "trace_state": pl.String,
-            "attributes": pl.Binary,
-            "content_hash": pl.UInt64,
-        }
-        height = len(self._rows)
-        columns = zip(*self._rows, strict=True) if height else ((),) * len(raw)
-        frame = pl.DataFrame(
-            [pl.Series(name, values, dtype=dtype) for (name, dtype), values in zip(raw.items(), columns, strict=True)]
-        )
-        return (
-            frame.with_columns(
-                pl.col("kind").replace_strict(range(len(KINDS)), KINDS, default=KINDS[0], return_dtype=pl.String),
-                pl.col("status").replace_strict(
-                    range(len(STATUSES)), STATUSES, default=STATUSES[0], return_dtype=pl.String
-                ),
-                pl.col("start_time").cast(UTC_MICROS),
-                pl.col("attributes").cast(pl.String),
-                *self._origin_columns(),
-            )
-            .select(list(SPAN_SCHEMA))
-            .with_columns(self._resource_columns() + _wide_columns(self._wide, height))
-        )
-
-    def _origin_columns(self) -> list[pl.Series]:
-        def spread(name: str, values: list[object], dtype: pl.DataType) -> pl.Series:
-            return pl.Series(name, values, dtype=dtype).gather(self._origin_of_row())
-
-        return [
-            spread("service_name", [origin.service_name for origin in self._origins], pl.String()),
-            spread("scope_name", [origin.scope_name for origin in self._origins], pl.String()),
-            spread("scope_version", [origin.scope_version for origin in self._origins], pl.String()),
-            spread("received_at", [origin.received_us for origin in self._origins], pl.Int64()).cast(UTC_MICROS),
-        ]
-
-    def _resource_columns(self) -> list[pl.Series]:
-        keys = sorted({key for origin in self._origins for key in origin.resource_text})
-        return [
-            pl.Series(f"@r:{key}", [origin.resource_text.get(key) for origin in self._origins], dtype=pl.String).gather(
-                self._origin_of_row()
-            )
-            for key in keys
-        ]
-
-    def _origin_of_row(self) -> pl.Series:
-        return pl.Series(np.repeat(np.arange(len(self._counts), dtype=np.uint32), self._counts))
-
-    def _events_frame(self) -> pl.DataFrame:
-        raw = {**EVENT_SCHEMA, "time": pl.Int64(), "attributes": pl.Binary()}
-        frame = pl.DataFrame(self._events, schema=raw, orient="row")
-        return frame.with_columns(pl.col("time").cast(UTC_MICROS), pl.col("attributes").cast(pl.String)).with_columns(
-            _wide_columns(self._event_wide, frame.height)
-        )
-
-    def _rejected_frame(self) -> pl.DataFrame:
-        frame = pl.DataFrame(self._rejected, schema={**REJECTED_SCHEMA, "received_at": pl.Int64()}, orient="row")
-        return frame.with_columns(pl.col("received_at").cast(UTC_MICROS))
+        return Decoded(spans_frame(self._blocks, self._codes), self._events.frame(), self._rejected.frame())
 
 
-def _wide_columns(wide: dict[str, list[str | None]], height: int) -> list[pl.Series]:
-    return [
-        pl.Series(f"@{key}", cells + [None] * (height - len(cells)), dtype=pl.String)
-        for key, cells in sorted(wide.items())
-        if any(cell is not None for cell in cells)
-    ]
+def _regular(ids: _Ids) -> bool:
+    """Whether no span is refused, told without asking about each."""
+    return (
+        {16}.issuperset(map(len, ids.trace_ids))
+        and {8}.issuperset(map(len, ids.span_ids))
+        and {0, 8}.issuperset(map(len, ids.parent_ids))
+        and NO_TRACE not in ids.trace_ids
+        and NO_SPAN not in ids.span_ids
+    )
+
+
+def _block(
+    spans: list[SpanView],
+    ids: _Ids,
+    counts: NDArray[np.int64],
+    flat: NDArray[np.int64],
+    hashes: list[int],
+    origin: Origin,
+    tail: int,
+) -> Block:
+    statuses = [span.status for span in spans]
+    return Block(
+        trace_ids=ids.trace_ids,
+        span_ids=ids.span_ids,
+        parent_ids=ids.parent_ids,
+        names=[span.name for span in spans],
+        kinds=[span.kind for span in spans],
+        starts=[span.start_time_unix_nano for span in spans],
+        ends=[span.end_time_unix_nano for span in spans],
+        statuses=[status.code for status in statuses],
+        messages=[status.message or None for status in statuses],
+        trace_states=[span.trace_state or None for span in spans],
+        hashes=hashes,
+        attribute_counts=counts,
+        attributes=flat,
+        origin=origin,
+        tail=tail,
+    )
+
+
+def _complaint(payload: bytes, error: DecodeError) -> str:
+    """Why a payload is malformed, in the words of the look before the acknowledgement."""
+    try:
+        parse(payload)
+    except MalformedPayload as told:
+        return str(told)
+    return str(error)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -174,6 +174,7 @@ class TestRefusals:
     def test_inspection_of_good_spans_has_no_reason(self):
         assert inspect_traces(payload(span())).reason is None
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.tuples(
@@ -220,6 +221,7 @@ class TestMalformedPayloads:
         assert decoded.rejected["reason"].to_list() == ["malformed_payload"]
         assert decoded.rejected["content_hash"].to_list() == [xxh3_64_intdigest(body)]
 
+    @settings(deadline=None)
     @given(st.binary(max_size=200))
     def test_no_bytes_crash_the_decoder(self, body):
         decoded = decode_traces([(body, RECEIVED_NS)], NOTHING)
@@ -402,6 +404,7 @@ class TestEvents:
         assert decoded.events["content_hash"].unique().to_list() == [decoded.spans["content_hash"][1]]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.one_of(st.text(), st.integers(-5, 5))), max_size=6)
 )
