@@ -29,7 +29,9 @@ class Load:
     and signals as `key:KEY`; `codes` counts what was answered.
     """
 
-    def __init__(self, service: Service, *, seed: int = 0, pause: float = 0.01, padding: int = 0) -> None:
+    def __init__(
+        self, service: Service, *, seed: int = 0, pause: float = 0.01, padding: int = 0, traces_only: bool = False
+    ) -> None:
         self._service = service
         self._pause = pause
         self._padding = padding
@@ -39,12 +41,13 @@ class Load:
         self.acknowledged: set[str] = set()
         self.codes: Counter[str] = Counter()
         self._errors: list[BaseException] = []
-        workers = (
+        workers: list[tuple[Callable[[], Grpc | Http], Callable[[], Request]]] = [
             (lambda: Grpc(service.grpc), self._traces),
             (lambda: Grpc(service.grpc), self._packed_traces),
             (lambda: Http(service.http), self._traces),
-            (lambda: Http(service.http), self._signals),
-        )
+        ]
+        if not traces_only:
+            workers.append((lambda: Http(service.http), self._signals))
         self._threads = [
             threading.Thread(target=self._run, args=(connect, prepare, random.Random(f"{seed} {number}")), daemon=True)
             for number, (connect, prepare) in enumerate(workers)

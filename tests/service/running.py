@@ -24,17 +24,25 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 class Service:
     """`marginlake serve` on a data directory, on free loopback ports. As a context manager it leaves nothing running.
 
-    `settings` is TOML. What the service says is in `printed` (standard output) and `log` (standard error). It may be
-    started again on the same directory after `stop` or `kill`.
+    `settings` is TOML. What the service says is in `printed` (standard output) and `log` (standard error, kept in the
+    directory `notes`: the one around the data directory, if not given). It may be started again after `stop` or `kill`.
     """
 
-    def __init__(self, data_dir: Path, settings: str = "", *, grpc: str = ANY_PORT, http: str = ANY_PORT) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        settings: str = "",
+        *,
+        grpc: str = ANY_PORT,
+        http: str = ANY_PORT,
+        notes: Path | None = None,
+    ) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
-        # Beside the data directory, so that a full disk there does not hide what the service says.
-        self._config = data_dir.with_name(data_dir.name + ".toml")
+        notes = notes or data_dir.parent
+        self._config = notes / f"{data_dir.name}.toml"
         self._config.write_text(settings)
-        self._log = data_dir.with_name(data_dir.name + ".log")
+        self._log = notes / f"{data_dir.name}.log"
         self._ask = (grpc, http)
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         self.printed: list[str] = []
