@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from analytics.frames import IDENTITY, SPAN_KEY
-from analytics.touched import response_ids
+from analytics.twins import response_ids
 from lake.commit import Transaction
 from lake.schema import TABLES
 from receiver.dialects.schema import CALL_SCHEMA

@@ -18,7 +18,7 @@ from analytics.link import link
 from analytics.margin import margins
 from analytics.revenue import RevenueRule
 from analytics.settle import settle
-from analytics.touched import response_ids
+from analytics.twins import response_ids
 from lake.commit import Transaction
 from lake.schema import TABLES
 

@@ -44,6 +44,11 @@ def response_key() -> pl.Expr:
     return pl.when(usable).then(pl.concat_str(namespace, pl.lit(":"), response_id))
 
 
+def response_ids(calls: pl.DataFrame) -> pl.Series:
+    """The response ids (as stored) by which twins of these calls can be found. calls: response_id, provider."""
+    return calls.filter(response_key().is_not_null())["response_id"].unique()
+
+
 def shared_responses(calls: pl.DataFrame, window: timedelta = TWIN_WINDOW) -> pl.Series:
     """A number per call, equal for calls that share a response, null for those that share none. In the order of rows.
 
