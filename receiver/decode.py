@@ -38,6 +38,9 @@ _IDLE_CODES: Final[dict[tuple[frozenset[str], bool], AttributeCodes]] = {}
 
 _MOST_IDLE: Final = 4
 
+_SPANS_AT_ONCE: Final = 512
+"""Payloads are read together until they hold so many spans; more at once only take memory."""
+
 
 def decode_traces(payloads: Sequence[tuple[bytes, int]], wanted: Wanted, *, capture_content: bool = False) -> Decoded:
     """Decode ``(payload, received_ns)`` pairs: serialized ``ExportTraceServiceRequest`` and its time of receipt.
@@ -76,6 +79,15 @@ class _Ids(NamedTuple):
     parent_ids: list[bytes]
 
 
+class _Parsed(NamedTuple):
+    """A payload whose attributes are still to be looked at; for each scope: ResourceSpans, scope, spans."""
+
+    place: int
+    payload: bytes
+    received_ns: int
+    scopes: list[tuple[Any, Any, list[SpanView]]]
+
+
 class _Batch:
     """What the payloads of one ``decode_traces`` call hold."""
 
@@ -86,49 +98,81 @@ class _Batch:
         self._blocks: list[Block] = []
         self._events = EventRows(wanted, capture_content=capture_content)
         self._rejected = RejectedRows()
+        self._resources: dict[bytes, tuple[str | None, dict[str, str], int]] = {}
+        self._waiting: list[_Parsed] = []
+        self._waiting_spans = 0
 
     def add(self, index: int, payload: bytes, received_ns: int) -> None:
-        """Decode one payload. All attributes are read before anything is kept: a payload counts as a whole."""
+        """Take one payload; it is read with those around it, for it costs less to look up many attributes at once."""
         try:
             scopes = [
                 (resource_spans, scope_spans.scope, list(scope_spans.spans))
                 for resource_spans in parse_view(payload).resource_spans
                 for scope_spans in resource_spans.scope_spans
             ]
-            all_counts, all_codes, all_hashes = self._read([span for *_, spans in scopes for span in spans])
         except DecodeError as error:
+            self._read_waiting()  # rejections, too, keep the order of the payloads
             self._rejected.add_payload(_complaint(payload, error), payload, received_ns, index)
             return
-        bounds = np.concatenate(([0], np.cumsum(all_counts)))
-        told: Any = None
+        self._waiting.append(_Parsed(index, payload, received_ns, scopes))
+        self._waiting_spans += sum(len(spans) for *_, spans in scopes)
+        if self._waiting_spans >= _SPANS_AT_ONCE:
+            self._read_waiting()
+
+    def _read_waiting(self) -> None:
+        waiting, self._waiting, self._waiting_spans = self._waiting, [], 0
+        if waiting:
+            self._read_together(waiting)
+
+    def _read_together(self, payloads: list[_Parsed]) -> None:
+        """Read the spans of some payloads. All attributes come first: a payload counts as a whole or not at all."""
+        try:
+            read = self._read([span for parsed in payloads for *_, spans in parsed.scopes for span in spans])
+        except DecodeError as error:
+            if len(payloads) > 1:  # find out whose attribute it is
+                for parsed in payloads:
+                    self._read_together([parsed])
+            else:
+                index, payload, received_ns, _ = payloads[0]
+                self._rejected.add_payload(_complaint(payload, error), payload, received_ns, index)
+            return
+        all_counts, all_codes, all_hashes = read
+        bounds = [0, *np.cumsum(all_counts).tolist()]
         first = 0
-        for resource_spans, scope, spans in scopes:
-            last = first + len(spans)
-            counts, hashes = all_counts[first:last], all_hashes[first:last]
-            flat = all_codes[bounds[first] : bounds[last]]
-            first = last
-            if resource_spans is not told:
-                told, resource = resource_spans, resource_spans.resource
-                tail = self._tail(resource)
-            ids = _Ids(
-                [span.trace_id for span in spans],
-                [span.span_id for span in spans],
-                [span.parent_span_id for span in spans],
-            )
-            if not _regular(ids):
-                kept = np.array([refusal(*each) is None for each in zip(*ids, strict=True)], dtype=bool)
-                self._rejected.add_spans(
-                    ((span, digest) for span, digest, good in zip(spans, hashes, kept, strict=True) if not good),
-                    received_ns,
-                    index,
-                )
-                flat = flat[np.repeat(kept, counts)]
-                spans, hashes, counts = list(compress(spans, kept)), list(compress(hashes, kept)), counts[kept]
-                ids = _Ids(*(list(compress(each, kept)) for each in ids))
-            if spans:
-                origin = self._origin(resource, scope, received_ns)
-                self._blocks.append(_block(spans, ids, counts, flat, hashes, origin, tail))
-                self._events.add(spans, hashes)
+        for index, _, received_ns, scopes in payloads:
+            for resource_spans, scope, spans in scopes:
+                last = first + len(spans)
+                codes = all_codes[bounds[first] : bounds[last]]
+                origin, tail = self._origin(resource_spans.resource, scope, received_ns)
+                self._add(spans, all_counts[first:last], codes, all_hashes[first:last], origin, tail, index)
+                first = last
+
+    def _add(
+        self,
+        spans: list[SpanView],
+        counts: NDArray[np.int64],
+        codes: NDArray[np.int64],
+        hashes: list[int],
+        origin: Origin,
+        tail: int,
+        index: int,
+    ) -> None:
+        """Keep the accepted spans of one scope and record the others."""
+        ids = _Ids(
+            [span.trace_id for span in spans],
+            [span.span_id for span in spans],
+            [span.parent_span_id for span in spans],
+        )
+        if not _regular(ids):
+            kept = np.array([refusal(*each) is None for each in zip(*ids, strict=True)], dtype=bool)
+            refused = ((span, digest) for span, digest, good in zip(spans, hashes, kept, strict=True) if not good)
+            self._rejected.add_spans(refused, origin.received_ns, index)
+            codes = codes[np.repeat(kept, counts)]
+            spans, hashes, counts = list(compress(spans, kept)), list(compress(hashes, kept)), counts[kept]
+            ids = _Ids(*(list(compress(each, kept)) for each in ids))
+        if spans:
+            self._blocks.append(_block(spans, ids, counts, codes, hashes, origin, tail))
+            self._events.add(spans, hashes)
 
     def _read(self, spans: list[SpanView]) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
         """How many attributes each span has, the codes of these one after the other, and the spans' content hashes."""
@@ -147,11 +191,17 @@ class _Batch:
             hashes = [xxh3_64_intdigest(plain_bytes(span)) for span in spans]
         return np.array(counts, dtype=np.int64), flat, hashes
 
-    def _tail(self, resource: "Resource") -> int:
-        stored = orjson.dumps(json_object(resource.attributes, capture_content=self._capture_content))
-        return self._codes.pass_on(b'"resource":' + stored + b"}")
+    def _origin(self, resource: "Resource", scope: "InstrumentationScope", received_ns: int) -> tuple[Origin, int]:
+        """What the spans of a scope share, and the code of their resource's JSON; a resource is read once a batch."""
+        raw = resource.SerializeToString()
+        known = self._resources.get(raw)
+        if known is None:
+            known = self._resources[raw] = self._read_resource(resource)
+        service_name, text, tail = known
+        return Origin(service_name, scope.name or None, scope.version or None, received_ns, text), tail
 
-    def _origin(self, resource: "Resource", scope: "InstrumentationScope", received_ns: int) -> Origin:
+    def _read_resource(self, resource: "Resource") -> tuple[str | None, dict[str, str], int]:
+        """The service name, the texts of wanted keys, and the code of the JSON that ends a span's attributes."""
         wanted_keys = self._wanted.resource_keys
         text: dict[str, str] = {}
         service_name: str | None = None
@@ -163,10 +213,12 @@ class _Batch:
                 rendered = text_value(pair.value)
                 if rendered is not None:
                     text[key] = rendered
-        return Origin(service_name, scope.name or None, scope.version or None, received_ns, text)
+        stored = orjson.dumps(json_object(resource.attributes, capture_content=self._capture_content))
+        return service_name, text, self._codes.pass_on(b'"resource":' + stored + b"}")
 
     def frames(self) -> Decoded:
         """The columns as frames."""
+        self._read_waiting()
         return Decoded(spans_frame(self._blocks, self._codes), self._events.frame(), self._rejected.frame())
 
 

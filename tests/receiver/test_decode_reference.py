@@ -206,6 +206,18 @@ def test_on_malformed_attributes(raw, others):
     assert (expected.spans.height, expected.rejected.height) == (1, 1)
 
 
+def test_a_malformed_payload_takes_no_other_with_it_and_keeps_its_place():
+    good = [payload(span({"k": f"v{number}"}, name=str(number))) for number in range(4)]
+    malformed = [with_attribute(MALFORMED["text not UTF-8"]), b"\xff", with_attribute(MALFORMED["torn key"], *MANY)]
+    refused = payload(span(trace_id=b"", name="nameless"), span(name="kept"))
+    bodies = [good[0], malformed[0], refused, good[1], malformed[1], good[2], malformed[2], malformed[0], good[3]]
+
+    expected = assert_agree(bodies, Wanted(frozenset({"k"})))
+
+    assert expected.spans["name"].to_list() == ["0", "kept", "1", "2", "3"]
+    assert expected.rejected["payload_index"].to_list() == [1, 2, 4, 6, 7]
+
+
 @given(st.binary(max_size=40), st.booleans())
 @settings(deadline=None)
 def test_on_any_bytes_as_an_attribute(raw, in_bulk):
