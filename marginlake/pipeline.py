@@ -59,13 +59,16 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     rest = [record for record in records if record.kind is Kind.SIGNALS]
     payloads = [(record.payload, record.received_ns) for record in traces]
     decoded = decode_traces(payloads, rules.wanted, capture_content=rules.capture_content)
-    read = [_read_spans(version, decoded.events, rules) for version in _versions(decoded.spans)]
-    rest_signals, unreadable = signals_from_rest([(record.payload, record.received_ns) for record in rest])
-    refused = [_refusals(decoded.rejected, "span", traces), _refusals(unreadable, "signal", rest)]
+    spans, events = without_nul(decoded.spans), without_nul(decoded.events)
+    read = [_read_spans(version, events, rules) for version in _versions(spans)]
+    rest_signals, unreadable = map(
+        without_nul, signals_from_rest([(record.payload, record.received_ns) for record in rest])
+    )
+    refused = [_refusals(without_nul(decoded.rejected), "span", traces), _refusals(unreadable, "signal", rest)]
     refused += [_refusals(nameless, "signal", traces) for _, _, nameless in read]
     signals = [signals for _, signals, _ in read] + [rest_signals.with_columns(_NO_HASH)]
     return Prepared(
-        spans=_span_rows(own_identity(decoded.spans, rules.identity)),
+        spans=_span_rows(own_identity(spans, rules.identity)),
         calls=price_calls(
             pl.concat([calls for calls, _, _ in read]), rules.catalog, trust_reported=rules.trust_reported
         ),
@@ -75,6 +78,18 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
         rejected=pl.concat(refused),
         payload_bytes=sum(len(record.payload) for record in records),
     )
+
+
+def without_nul(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with U+FFFD for every NUL in its texts: neither SQLite nor Postgres, where catalogs live, has any.
+
+    DuckLake sends the values one looks for into its catalog, so a single id with a NUL would make every later commit
+    that meets it fail. Texts that are JSON have their NULs escaped and stay as they are.
+    """
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    found = frame.select(pl.col(texts).str.contains("\0", literal=True).any())
+    spoilt = [name for name in texts if found[name].item()]
+    return frame.with_columns(pl.col(spoilt).str.replace_all("\0", "\ufffd", literal=True)) if spoilt else frame
 
 
 def _versions(spans: pl.DataFrame) -> list[pl.DataFrame]:

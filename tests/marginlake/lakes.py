@@ -48,15 +48,22 @@ def land_batches(
     data_dir: Path, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
 ) -> Tables:
     """Land records in the lake in `data_dir` (made when missing), a commit per batch; returns what it holds then."""
-    using = given or rules()
     if not (data_dir / CATALOG_FILE).exists():
         empty_lake(data_dir)
     with Lake.open(data_dir, threads=1) as lake:
-        position = lake.progress(source) or 0
-        for batch in batches:
-            position += 1
-            land(lake, prepare_or_reject(batch, (), using), using, source, position)
-        return tables(lake)
+        return land_into(lake, batches, given, source=source)
+
+
+def land_into(
+    lake: Lake, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
+) -> Tables:
+    """`land_batches` for a lake that is open."""
+    using = given or rules()
+    position = lake.progress(source) or 0
+    for batch in batches:
+        position += 1
+        land(lake, prepare_or_reject(batch, (), using), using, source, position)
+    return tables(lake)
 
 
 def tables(lake: Lake) -> Tables:
@@ -86,10 +93,12 @@ def differences(one: Tables, other: Tables) -> list[str]:
     return found
 
 
-def broken(data_dir: Path) -> dict[str, list[dict[str, object]]]:
-    """The rows that break an invariant of the lake, by its name."""
-    with Lake.open(data_dir, read_only=True, threads=1) as lake:
-        found = {invariant.name: lake.read(invariant.sql).to_dicts() for invariant in INVARIANTS}
+def broken(place: Path | Lake) -> dict[str, list[dict[str, object]]]:
+    """The rows that break an invariant of a lake, open or in a data directory, by the invariant's name."""
+    if isinstance(place, Path):
+        with Lake.open(place, read_only=True, threads=1) as lake:
+            return broken(lake)
+    found = {invariant.name: place.read(invariant.sql).to_dicts() for invariant in INVARIANTS}
     return {name: rows for name, rows in found.items() if rows}
 
 
