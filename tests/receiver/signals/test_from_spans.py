@@ -15,6 +15,7 @@ from receiver.frames import REJECTED_SCHEMA
 from receiver.identity import IdentityConfig
 from receiver.otlp_json import traces_to_protobuf
 from receiver.signals.from_spans import signals_from_spans
+from receiver.signals.rest import signal_id_for
 from receiver.signals.schema import SIGNAL_FRAME_SCHEMA, SIGNALS_WANTED
 from tests.receiver.otlp_payloads import DATA, RECEIVED_NS, SPAN_ID, TRACE_ID, event, payload, span
 
@@ -297,3 +298,20 @@ def test_the_order_of_payloads_does_not_change_a_signal():
     there, back = signals_of(*bodies), signals_of(*reversed(bodies))
     assert there.sort("signal_id").equals(back.sort("signal_id"))
     assert there.select(pl.col("signal_id").n_unique()).item() == 4
+
+
+def test_the_same_key_is_the_same_signal_wherever_it_is_said():
+    """Also on a span event and by REST; which of them counts is decided in the lake."""
+    keyed = {NAME: "sale", "marginlake.signal.idempotency_key": "order-1"}
+    found = signals_of(
+        payload(span(keyed), span(keyed, span_id=bytes([7]) * 8)),
+        payload(span({}, span_id=bytes([8]) * 8, events=[event("sold", keyed), event("sold", {NAME: "other"})])),
+    )
+    assert found["signal_id"].to_list().count(signal_id_for("order-1")) == 3
+    assert found["signal_id"].n_unique() == 2
+
+
+def test_an_empty_key_is_none():
+    found = signals_of(payload(span({NAME: "sale", "marginlake.signal.idempotency_key": ""})))
+    place = f"{TRACE_ID.hex()}:{SPAN_ID.hex()}"
+    assert found["signal_id"].to_list() == ["sig_" + xxh3_128_hexdigest(place.encode())]
