@@ -1,16 +1,18 @@
-"""A reader in a process of its own: asks the same question until its standard input ends, prints what was wrong.
+"""A reader in a process of its own, which asks the same question again and again, and prints what was wrong.
 
-`python reader.py DATA_DIR SPANS CALLS`: SPANS spans, CALLS of them model calls, and one event belong together.
-Prints one JSON object: `{"asked": n, "states": n, "wrong": [...]}`; `states` counts the different answers.
+`python reader.py DATA_DIR SPANS CALLS SECONDS STATES`: SPANS spans, CALLS of them model calls, and one event belong
+together. It ends after SECONDS, but not before it got STATES different answers (or `PATIENCE` seconds more have gone
+by), and prints one JSON object: `{"asked": n, "states": n, "wrong": [...]}`.
 """
 
 import json
 import sys
-import threading
+import time
 from pathlib import Path
 
 from lake.read import query
 
+PATIENCE = 60.0
 QUESTION = """
 SELECT (SELECT count(*) FROM spans) AS spans,
        (SELECT count(*) FROM costs) AS costs,
@@ -23,11 +25,10 @@ SELECT (SELECT count(*) FROM spans) AS spans,
 
 
 def main() -> None:
-    data_dir, spans, calls = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    data_dir, (spans, calls, seconds, states) = Path(sys.argv[1]), map(int, sys.argv[2:])
+    began = time.monotonic()
     asked, seen, wrong, last = 0, set(), [], 0
-    while not ended.is_set():
+    while (took := time.monotonic() - began) < seconds or (len(seen) < states and took < seconds + PATIENCE):
         asked += 1
         try:
             row = query(data_dir, QUESTION).row(0, named=True)
