@@ -119,10 +119,7 @@ class _Upkeep:
         DuckLake's own rewriting takes a whole table at once and would keep writers waiting.
         """
         while files := self._worn_files(table):
-            names = ", ".join(map(quoted, files))
-            with self._timed(), self._lake.durable_transaction() as connection:
-                connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE filename IN ({names})")
-                connection.execute(f"DELETE FROM {table} WHERE filename IN ({names})")
+            self._write_anew(table, files)
             self.report.files_rewritten += len(files)
             yield
 
@@ -149,23 +146,31 @@ class _Upkeep:
         return worth.filter(fits)["path"].to_list()
 
     def _merge(self, table: str) -> Iterator[None]:
-        """Merge small files into larger ones, one new file a step."""
-        while self._small_files(table) >= self._policy.merge_from:
-            merged = self._compact(
-                f"CALL ducklake_merge_adjacent_files('lake', '{table}', schema => 'main', "
-                f"max_compacted_files => 1, max_file_size => {self._policy.small_file_bytes})"
-            )
-            self.report.files_merged += merged
-            yield
-            if not merged:
-                return
+        """Write the rows of small files into one larger file, as many as one step may read.
 
-    def _small_files(self, table: str) -> int:
-        found = self._lake.read(
-            f"SELECT count(*) FROM ducklake_list_files('lake', '{table}') "
-            f"WHERE delete_file IS NULL AND data_file_size_bytes < {self._policy.small_file_bytes}"
+        Not DuckLake's own merging: that removes the small files from the catalog's past as well, and a reader in
+        another process, whose look at the catalog is several SQLite reads of different moments, may then find neither
+        the small files nor the merged one, and takes the table for empty (seen with DuckLake 1.0 on SQLite).
+        """
+        while len(files := self._small_files(table)) >= self._policy.merge_from:
+            self._write_anew(table, files)
+            self.report.files_merged += len(files)
+            yield
+
+    def _write_anew(self, table: str, files: list[str]) -> None:
+        """Put the rows of these files into a new one; older snapshots keep the files until they expire."""
+        names = ", ".join(map(quoted, files))
+        with self._timed(), self._lake.durable_transaction() as connection:
+            connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE filename IN ({names})")
+            connection.execute(f"DELETE FROM {table} WHERE filename IN ({names})")
+
+    def _small_files(self, table: str) -> list[str]:
+        """Paths of the oldest small files, as many as one step may read (names sort by age)."""
+        small = self._lake.read(
+            f"SELECT data_file, data_file_size_bytes AS bytes FROM ducklake_list_files('lake', '{table}') "
+            f"WHERE delete_file IS NULL AND data_file_size_bytes < {self._policy.small_file_bytes} ORDER BY data_file"
         )
-        return int(found.item())
+        return small.filter(pl.col("bytes").cum_sum() <= self._policy.step_bytes)["data_file"].to_list()
 
     def _expire(self) -> Iterator[None]:
         """Forget snapshots that the policy does not keep; the newest always stays."""
@@ -211,12 +216,6 @@ class _Upkeep:
         paths = ", ".join(map(quoted, unused["path"]))
         self._call(f"DELETE FROM {_CATALOG}.ducklake_files_scheduled_for_deletion WHERE path IN ({paths})")
         return unused.height
-
-    def _compact(self, call: str) -> int:
-        """Run one compaction as a durable transaction; returns how many files it read."""
-        with self._timed(), self._lake.durable_transaction() as connection:
-            rows = connection.execute(call).fetchall()
-        return sum(row[2] for row in rows)
 
     def _call(self, call: str) -> list[tuple[object, ...]]:
         cursor = self._lake.cursor()
