@@ -55,7 +55,7 @@ class CommitConfig(_Section):
     """How often rows become visible, and how much one transaction takes at most."""
 
     interval_seconds: Seconds = 1.0
-    max_batch_mib: Positive = 32
+    max_batch_mib: Positive = 64
 
 
 class IdentityConfig(_Section):

@@ -18,7 +18,7 @@ from receiver.journal.reader import Batch
 
 log = structlog.get_logger("conveyor")
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 32 << 20
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
