@@ -1,6 +1,9 @@
 """What the demo prints at its end: margins, costs, what is unknown, and the questions to ask next. All of it is SQL."""
 
+import os
 import shlex
+import shutil
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -68,9 +71,17 @@ def show_questions(data_dir: Path, console: Console) -> None:
     """Print the SQL to ask next, ready to paste."""
     console.print(f"\n[bold]The lake stays in {data_dir}.[/] Ask it more:")
     for question, sql in QUESTIONS:
-        command = f'marginlake sql "{sql}" --data {shlex.quote(str(data_dir))}'
+        command = f'{command_name()} sql "{sql}" --data {shlex.quote(str(data_dir))}'
         console.print(f"\n  [dim]# {question}[/]")
         console.print(f"  {command}", highlight=False, soft_wrap=True, markup=False)
+
+
+def command_name() -> str:
+    """How to call marginlake in this shell: by name where it is on the path, else by the path it was called with."""
+    called = Path(sys.argv[0])
+    if shutil.which("marginlake") or called.name != "marginlake":
+        return "marginlake"
+    return shlex.quote(os.path.relpath(called) if called.is_absolute() else str(called))
 
 
 def _customers(rows: list[dict[str, Any]]) -> Table:

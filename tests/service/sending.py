@@ -3,6 +3,7 @@
 import gzip as packing
 import json
 import secrets
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -46,12 +47,12 @@ class Answer:
         return self.code in ("UNAVAILABLE", "503")
 
 
-class _Closing:
+class _Closing(ABC):
     """A context manager out of `close`."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close the connection."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 import os
 import resource
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,19 +13,19 @@ KEPT_MIB = 24
 """Size of the file system: enough for a lake and some load."""
 
 
-class FullDisk:
+class FullDisk(ABC):
     """What fills up in a way of its own. `fill` leaves no room for more than a little, `free` gives it back."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
 
+    @abstractmethod
     def fill(self, pid: int) -> None:
         """Leave no room to the service with that process id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def free(self, pid: int) -> None:
         """Give the room back."""
-        raise NotImplementedError
 
 
 class SmallFileSystem(FullDisk):
