@@ -2,7 +2,8 @@
 
 Order is kept, nothing is dropped: a batch that cannot be committed (disk full, lake locked) is tried again until it
 can, and meanwhile the journal's backlog grows until admission tells senders to come back later. A record that cannot
-be prepared at all is put among the `rejected` with its reason; its bytes stay in the journal's archive.
+be prepared, or that the lake refuses for what is in it, is put among the `rejected` with its reason; its bytes stay in
+the journal's archive.
 """
 
 import threading
@@ -10,9 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import duckdb
 import structlog
 
-from marginlake.pipeline import Prepared, damage_of, merge, prepare_or_reject
+from lake.errors import LakeLockedError
+from marginlake.pipeline import Prepared, damage_of, merge, prepare_or_reject, put_aside
 from marginlake.rules import Rules
 from receiver.journal.reader import Batch
 
@@ -20,6 +23,8 @@ log = structlog.get_logger("conveyor")
 
 CHUNK_BYTES = 32 << 20
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+PATIENCE = 3
+"""Failures after which a batch that the lake refuses for what is in it is taken apart."""
 
 
 class Source(Protocol):
@@ -159,24 +164,67 @@ class Conveyor:
         position = pieces[-1][1]
         prepared = merge([piece for piece, _ in pieces])
         failures = 0
-        while True:
-            try:
-                self._commit(prepared, position)
-            except Exception as error:  # noqa: BLE001 (whatever it is, the rows must not be lost: say it and try again)
-                self._commit_error = f"{type(error).__name__}: {error}"
-                log.error("commit failed, will try again", error=self._commit_error, failures=failures + 1)
+        while not self._stopped:
+            error = self._try_commit(prepared, position)
+            if error is None:
+                return True
+            self._pause_after_failure(failures)
+            failures += 1
+            if failures >= PATIENCE and not may_pass(error):
+                return self._commit_one_by_one(position)
+        return False
+
+    def _commit_one_by_one(self, position: int) -> bool:
+        """Commit the journal record by record up to `position`, so that one the lake refuses holds up no other.
+
+        Such a record becomes a row of `rejected`; if not even that row can be committed, the lake is at fault and the
+        record is tried again.
+        """
+        failures = 0
+        while self._committed < position and not self._stopped:
+            error = self._commit_next(position)
+            if error is not None:
                 self._pause_after_failure(failures)
                 failures += 1
-                if self._stopped:
-                    return False
-                continue
-            with self._lock:
-                self._commit_error = None
-                self._committed = position
-                self._lock.notify_all()
-            return True
+        return not self._stopped
+
+    def _commit_next(self, position: int) -> Exception | None:
+        try:
+            batch = self._source.read_from(self._committed, 1)
+        except OSError as error:
+            return error
+        end = min(max(batch.next_seq, self._committed + 1), position)
+        prepared = prepare_or_reject(batch.records, damage_of(batch.corruptions), self._rules())
+        refusal = self._try_commit(prepared, end)
+        for attempt in range(1, PATIENCE):
+            if refusal is None or may_pass(refusal) or self._stopped:
+                return refusal
+            self._pause_after_failure(attempt)
+            refusal = self._try_commit(prepared, end)
+        if refusal is None or may_pass(refusal):
+            return refusal
+        log.error("the lake refuses a record, it is put aside", seq=end - 1, error=str(refusal))
+        return self._try_commit(put_aside(batch.records, refusal, self._rules()), end)
+
+    def _try_commit(self, prepared: Prepared, position: int) -> Exception | None:
+        try:
+            self._commit(prepared, position)
+        except Exception as error:  # noqa: BLE001 (whatever it is, the rows must not be lost: the caller tries again)
+            self._commit_error = f"{type(error).__name__}: {error}"
+            log.error("commit failed, will try again", error=self._commit_error)
+            return error
+        with self._lock:
+            self._commit_error = None
+            self._committed = position
+            self._lock.notify_all()
+        return None
 
     def _pause_after_failure(self, failures: int) -> None:
         with self._lock:
             if not self._stopped:
                 self._lock.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same commit may succeed later: disk, memory or another writer was in the way, not the rows."""
+    return isinstance(error, OSError | MemoryError | LakeLockedError | duckdb.OperationalError)

@@ -141,12 +141,19 @@ def prepare_or_reject(records: Sequence[Record], unreadable: Sequence[Unreadable
         if len(records) <= 1:
             for record in records:
                 log.exception("record cannot be prepared, it is put aside", seq=record.seq)
-                damaged.append(_unprepared_row(record, error))
+                damaged.append(_put_aside_row(record, "unreadable_record", error))
             return _with_rejected(prepare([], rules), damaged)
         middle = len(records) // 2
         halves = [prepare_or_reject(half, (), rules) for half in (records[:middle], records[middle:])]
         prepared = merge(halves)
     return _with_rejected(prepared, damaged)
+
+
+def put_aside(records: Sequence[Record], error: Exception, rules: Rules) -> Prepared:
+    """Nothing of these records but a row of `rejected` each: what the lake refuses to take, and why."""
+    return _with_rejected(
+        prepare([], rules), [_put_aside_row(record, "refused_by_the_lake", error) for record in records]
+    )
 
 
 def merge(pieces: Sequence[Prepared]) -> Prepared:
@@ -206,13 +213,13 @@ def _unreadable_row(item: Unreadable) -> dict[str, object]:
     }
 
 
-def _unprepared_row(record: Record, error: Exception) -> dict[str, object]:
+def _put_aside_row(record: Record, reason: str, error: Exception) -> dict[str, object]:
     content = xxhash.xxh3_64_intdigest(record.payload)
     return {
         "rejected_id": f"rej_{content:016x}",
         "received_at": datetime.fromtimestamp(record.received_ns / 1e9, UTC),
         "kind": "record",
-        "reason": "unreadable_record",
+        "reason": reason,
         "detail": f"{type(error).__name__}: {error}"[:500],
         "content_hash": content,
         "payload_seq": record.seq,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import duckdb
 import pytest
 
 from marginlake import conveyor as conveyor_module
@@ -176,6 +177,38 @@ def test_what_is_drained_does_not_wait_for_the_interval() -> None:
         assert carried.drain(3, 20)
         assert time.monotonic() - started < 15
     assert store.span_ids == [1, 2]
+
+
+class Squeamish(Store):
+    """A lake that refuses the whole batch as long as one span is in it."""
+
+    def __init__(self, bad: int) -> None:
+        super().__init__()
+        self.bad = f"{bad:016x}"
+
+    def __call__(self, prepared: Prepared, position: int) -> None:
+        if self.bad in prepared.spans["span_id"]:
+            self.tries += 1
+            raise duckdb.ConversionException("this span does not fit")
+        super().__call__(prepared, position)
+
+
+def test_a_record_that_the_lake_refuses_holds_up_no_other() -> None:
+    pipe, store = Pipe(9), Squeamish(bad=4)
+    with running(pipe, store) as carried:
+        assert carried.drain(10, 20)
+        assert carried.last_error is None
+    assert store.span_ids == [1, 2, 3, 5, 6, 7, 8, 9]
+    refused = [row for batch in store.batches for row in batch.rejected.iter_rows(named=True)]
+    assert [(row["reason"], row["payload_seq"]) for row in refused] == [("refused_by_the_lake", 4)]
+    assert "this span does not fit" in refused[0]["detail"]
+
+
+def test_a_lake_that_refuses_everything_is_at_fault_itself() -> None:
+    store = Store(*[duckdb.CatalogException("no table spans")] * 20)
+    with running(Pipe(2), store) as carried:
+        assert carried.drain(3, 20)
+    assert store.span_ids == [1, 2], "nothing was put aside"
 
 
 def test_stopped_in_the_middle_the_rest_is_taken_up_at_the_next_start() -> None:
