@@ -219,7 +219,7 @@ COMMENT ON COLUMN costs.usage_note IS 'What had to be assumed about the counts, 
 
 COMMENT ON COLUMN costs.status IS 'priced, zero_rated, reported, unpriced or aggregate.';
 
-COMMENT ON COLUMN costs.dedup IS 'Why the row is an aggregate: descendant, nested, response_id or heuristic.';
+COMMENT ON COLUMN costs.dedup IS 'Why the row is an aggregate: descendant, nested, response_id, heuristic or no_usage; aggregate_fallback on an aggregate that counts because nothing below it reports usage.';
 
 COMMENT ON COLUMN costs.match IS 'How the model was found in the price book.';
 

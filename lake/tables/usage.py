@@ -91,7 +91,12 @@ COSTS = Table(
         Column("usage_source", "VARCHAR", "reported, estimated or missing: where the counts come from."),
         Column("usage_note", "VARCHAR", "What had to be assumed about the counts, comma separated."),
         Column("status", "VARCHAR", "priced, zero_rated, reported, unpriced or aggregate.", required=True),
-        Column("dedup", "VARCHAR", "Why the row is an aggregate: descendant, nested, response_id or heuristic."),
+        Column(
+            "dedup",
+            "VARCHAR",
+            "Why the row is an aggregate: descendant, nested, response_id, heuristic or no_usage; aggregate_fallback on "
+            "an aggregate that counts because nothing below it reports usage.",
+        ),
         Column("match", "VARCHAR", "How the model was found in the price book."),
         Column("rate_id", "VARCHAR", "Rate charged: joins rates."),
         Column("catalog_id", "VARCHAR", "Price book used: joins catalogs."),
