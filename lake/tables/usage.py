@@ -94,8 +94,8 @@ COSTS = Table(
         Column(
             "dedup",
             "VARCHAR",
-            "Why the row is an aggregate: descendant, nested, response_id, heuristic or no_usage; aggregate_fallback on "
-            "an aggregate that counts because nothing below it reports usage.",
+            "Why the row is an aggregate: descendant, nested, response_id, heuristic or no_usage; aggregate_fallback "
+            "on an aggregate that counts because nothing below it reports usage.",
         ),
         Column("match", "VARCHAR", "How the model was found in the price book."),
         Column("rate_id", "VARCHAR", "Rate charged: joins rates."),
