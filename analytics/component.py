@@ -23,6 +23,7 @@ SPAN_COLUMNS = (
 PRICE_COLUMNS = (
     "model", "match", "rate_id", "catalog_id", "rate_note", "input_cost_usd", "cache_read_cost_usd",
     "cache_write_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "status",
+    "price_rule", "original_currency", "original_cost", "fx_rate",
 )  # fmt: skip
 CALL_COLUMNS = (*CALL_SCHEMA, *PRICE_COLUMNS)
 

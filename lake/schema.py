@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lake.definitions import Table, View
-from lake.tables.bookkeeping import INGEST_LOG, KEY_DIRECTORY, REJECTED, SCHEMA_MIGRATIONS
+from lake.tables.bookkeeping import (
+    INGEST_LOG,
+    KEY_DIRECTORY,
+    REJECTED,
+    REPRICES,
+    SCHEMA_MIGRATIONS,
+    UNMAPPED_CALLS,
+)
 from lake.tables.prices import CATALOGS, RATES, REVENUE_RULES
 from lake.tables.results import COST_LINKS, EVENT_MARGINS, EVENT_VALUES
 from lake.tables.usage import COSTS, SIGNALS, SPANS
@@ -24,6 +31,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             CATALOGS,
             REVENUE_RULES,
             REJECTED,
+            UNMAPPED_CALLS,
+            REPRICES,
             INGEST_LOG,
             KEY_DIRECTORY,
             SCHEMA_MIGRATIONS,

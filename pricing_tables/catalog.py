@@ -35,6 +35,8 @@ KEY_SCHEMA: Final[dict[str, pl.DataType]] = {
     "window_start": pl.Time(),
     "window_end": pl.Time(),
     "tier_min": pl.Int64(),
+    "region": pl.String(),
+    "weekdays": pl.String(),
 }
 """What tells one rate row from another. Null = any. `condition`: a request condition that no telemetry carries."""
 
@@ -43,6 +45,8 @@ RATE_SCHEMA: Final[dict[str, pl.DataType]] = {
     **{name: pl.Decimal(38, 18) for name in PRICE_COLUMNS},
     "standard_units": pl.String(),
     "note": pl.String(),
+    "currency": pl.String(),
+    "alias_of": pl.String(),
 }
 """One row per price in force: US dollars per million tokens (`_mtok`), per thousand (`_k...`), per hour (`_hours`)."""
 

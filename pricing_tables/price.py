@@ -54,6 +54,12 @@ _CELL_FLAGS: Final = (
 _STATUS: Final = ("priced", "zero_rated", "reported", "unpriced")
 _PRICED, _ZERO_RATED, _REPORTED, _UNPRICED = range(4)
 _YOCTO: Final = 10**12
+_NO_RULE: Final = (
+    pl.lit(None, dtype=pl.String).alias("price_rule"),
+    pl.lit(None, dtype=pl.String).alias("original_currency"),
+    pl.lit(None, dtype=MONEY).alias("original_cost"),
+    pl.lit(None, dtype=MONEY).alias("fx_rate"),
+)
 
 
 def price_calls(calls: pl.DataFrame, catalog: Catalog, *, trust_reported: TrustReported = "fallback") -> pl.DataFrame:
@@ -87,6 +93,7 @@ def price_calls(calls: pl.DataFrame, catalog: Catalog, *, trust_reported: TrustR
         _notes(frame, lookup, catalog).alias("rate_note"),
         *frame.select(_money(frame)).get_columns(),
         pl.Series("status", _STATUS, dtype=pl.String).gather(frame["status"]),
+        *_NO_RULE,
     )
 
 

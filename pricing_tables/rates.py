@@ -35,6 +35,10 @@ def rates_frame(catalog: Catalog) -> pl.DataFrame:
         *PRICE_COLUMNS,
         "standard_units",
         "note",
+        "region",
+        "weekdays",
+        "currency",
+        "alias_of",
         pl.lit(catalog.imported_at, dtype=pl.Datetime("us", "UTC")).alias("recorded_at"),
     )
 

@@ -39,6 +39,10 @@ PER: Final[dict[str, int]] = {
     "storage_searches_kcount": 1_000,
     "code_executions_kcount": 1_000,
     "requests_kcount": 1_000,
+    "input_images_kcount": 1_000,
+    "output_images_kcount": 1_000,
+    "output_video_hours": 3_600,
+    "output_mchars": 1_000_000,
 }
 """Price column of a rate row -> how many units the price buys (seconds for hours, pixels, pages, characters, ...)."""
 

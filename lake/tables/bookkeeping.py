@@ -1,6 +1,6 @@
 """What was refused, how far we are, and how to find rows quickly."""
 
-from lake.definitions import TIME, Column, Table
+from lake.definitions import TIME, Column, Lookup, Table
 
 REJECTED = Table(
     name="rejected",
@@ -17,6 +17,45 @@ REJECTED = Table(
         Column("span_id", "VARCHAR", "Span, where it had a readable one."),
         Column("content_hash", "UBIGINT", "xxh3-64 of the refused span as sent."),
         Column("payload_seq", "BIGINT", "Journal record that held it."),
+    ),
+)
+
+UNMAPPED_CALLS = Table(
+    name="unmapped_calls",
+    comment="Spans that look like a model call but that no dialect understands: what to report, or to map in the "
+    "configuration.",
+    key=("trace_id", "span_id"),
+    time_column="occurred_at",
+    lookups=(Lookup("trace_id", "trace"),),
+    columns=(
+        Column("trace_id", "VARCHAR", "Trace of the span.", required=True),
+        Column("span_id", "VARCHAR", "The span.", required=True),
+        Column("occurred_at", TIME, "When it began."),
+        Column("service_name", "VARCHAR", "Resource attribute service.name."),
+        Column("scope_name", "VARCHAR", "Instrumentation library that made it."),
+        Column("scope_version", "VARCHAR", "Version of that library."),
+        Column("name", "VARCHAR", "What the instrumentation called it."),
+        Column("reason", "VARCHAR", "Why it is here.", required=True),
+        Column("attribute_names", "VARCHAR", "Names of the span's attributes, sorted, comma separated."),
+    ),
+)
+
+REPRICES = Table(
+    name="reprices",
+    comment="Every re-pricing: what was priced again under which price book, what it changed, and the snapshot before.",
+    key=("reprice_id",),
+    columns=(
+        Column("reprice_id", "VARCHAR", "Identity of the run.", required=True),
+        Column("started_at", TIME, "When it began.", required=True),
+        Column("finished_at", TIME, "When it ended; NULL: it has not, or was interrupted."),
+        Column("catalog_id", "VARCHAR", "Price book used: joins catalogs.", required=True),
+        Column("period_from", TIME, "Calls from here on; NULL: from the first."),
+        Column("period_to", TIME, "Calls until just before; NULL: to the last."),
+        Column("snapshot_before", "BIGINT", "Snapshot that shows what was: FROM costs AT (VERSION => this)."),
+        Column("calls", "BIGINT", "Calls priced again."),
+        Column("changed", "BIGINT", "Calls whose row changed."),
+        Column("cost_before_usd", "DECIMAL(38,12)", "What the calls cost before."),
+        Column("cost_after_usd", "DECIMAL(38,12)", "What they cost since."),
     ),
 )
 

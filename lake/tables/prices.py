@@ -35,6 +35,13 @@ _PRICES = {
     "requests_kcount": "per thousand requests",
 }
 
+_PRICES_BY_AMOUNT = {
+    "input_images_kcount": "per thousand input images",
+    "output_images_kcount": "per thousand images made",
+    "output_video_hours": "per hour of video made",
+    "output_mchars": "per million output characters",
+}
+
 RATES = Table(
     name="rates",
     comment="What a provider charges for a model: one row per price in force, US dollars as on the price page.",
@@ -55,6 +62,11 @@ RATES = Table(
         *(Column(name, "DECIMAL(38,18)", f"US dollars {per}.") for name, per in _PRICES.items()),
         Column("standard_units", "VARCHAR", "Prices the variant takes over from the standard rate."),
         Column("note", "VARCHAR", "What the source says about it."),
+        Column("region", "VARCHAR", "Cloud region or data residency it is for; NULL: any other."),
+        Column("weekdays", "VARCHAR", "Days of the week (UTC) on which it holds, e.g. 'mon,tue'; NULL: every day."),
+        Column("currency", "VARCHAR", "Currency of the prices; NULL: US dollars."),
+        Column("alias_of", "VARCHAR", "Model that the row's name stood for at that time; NULL: itself."),
+        *(Column(name, "DECIMAL(38,18)", f"US dollars {per}.") for name, per in _PRICES_BY_AMOUNT.items()),
     ),
 )
 

@@ -109,6 +109,16 @@ COSTS = Table(
         Column("cost_usd", MONEY, "The sum of the five parts; NULL when unpriced or aggregate."),
         Column("reported_cost_usd", MONEY, "What the sender said it cost."),
         Column("priced_at", TIME, "When we priced it (bookkeeping)."),
+        Column("images", "BIGINT", "Images made, where the call is charged by the image."),
+        Column("audio_seconds", "DECIMAL(18,6)", "Audio heard or made, where the call is charged by time."),
+        Column("video_seconds", "DECIMAL(18,6)", "Video made, where the call is charged by time."),
+        Column("characters", "BIGINT", "Characters of text, where the call is charged by them."),
+        Column("pages", "BIGINT", "Pages of documents, where the call is charged by them."),
+        Column("region", "VARCHAR", "Where it was served: a cloud region (eu-west-1) or a residency (eu, us)."),
+        Column("price_rule", "VARCHAR", "The operator's own price or discount that was applied; NULL: the list price."),
+        Column("original_currency", "VARCHAR", "Currency of the rate, where it is not US dollars."),
+        Column("original_cost", MONEY, "The cost in that currency."),
+        Column("fx_rate", MONEY, "US dollars for one unit of that currency on that day."),
     ),
 )
 

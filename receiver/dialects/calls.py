@@ -10,7 +10,7 @@ from receiver.dialects.payload import unquoted
 from receiver.dialects.providers import settle_provider
 from receiver.dialects.roles import canonical_operation
 from receiver.dialects.schema import CALL_SCHEMA, READING_SCHEMA
-from receiver.dialects.usage import settle_usage
+from receiver.dialects.usage import BY_AMOUNT, settle_usage
 
 _SPAN_COLUMNS = ("trace_id", "span_id", "parent_span_id", "start_time", "duration_ns", "scope_name", "status")
 
@@ -54,7 +54,10 @@ def _read(numbered: pl.DataFrame, index: int, dialect: Dialect) -> pl.DataFrame:
         reading.get(name, pl.lit(None)).cast(dtype, strict=False).alias(name) for name, dtype in READING_SCHEMA.items()
     ]
     known = pl.any_horizontal(
-        [pl.col(name).is_not_null() for name in ("request_model", "response_model", "input", "output", "requests")]
+        [
+            pl.col(name).is_not_null()
+            for name in ("request_model", "response_model", "input", "output", "requests", *BY_AMOUNT)
+        ]
     )
     counted = known | (pl.col("marker").fill_null(value=False) & (pl.col("role") == "call"))
     return rows.select("_row", *_SPAN_COLUMNS, pl.lit(dialect.name).alias("dialect"), *fields).filter(counted)

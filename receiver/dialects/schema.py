@@ -36,6 +36,12 @@ CALL_SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "image_output_tokens": pl.Int64(),
     "search_requests": pl.Int64(),
     "requests": pl.Int64(),
+    "images": pl.Int64(),  # images made, where a call is charged by the image
+    "audio_seconds": pl.Decimal(18, 6),  # audio heard or made, where a call is charged by time
+    "video_seconds": pl.Decimal(18, 6),
+    "characters": pl.Int64(),  # of text, where a call is charged by the character
+    "pages": pl.Int64(),  # of documents, where a call is charged by the page
+    "region": pl.String(),  # where it was served, lower case: a cloud region (eu-west-1) or a residency (eu, us)
     "usage_source": pl.String(),  # reported | missing | estimated
     "usage_note": pl.String(),  # comma joined codes, see usage.py
     "reported_cost_usd": pl.Decimal(18, 12),  # the sender's own figure; its zeros count as "no figure"
@@ -67,6 +73,12 @@ READING_SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "image_output": pl.Int64(),
     "search_requests": pl.Int64(),
     "requests": pl.Int64(),
+    "images": pl.Int64(),
+    "audio_seconds": pl.Decimal(18, 6),
+    "video_seconds": pl.Decimal(18, 6),
+    "characters": pl.Int64(),
+    "pages": pl.Int64(),
+    "region": pl.String(),
     "exclusive": pl.Boolean(),  # input excludes cached tokens: known true, known false, or unknown
     "raw": pl.Boolean(),  # counts come from the provider's own usage object, so `exclusive` needs no proof
     "estimated": pl.Boolean(),  # the sender guessed the counts itself

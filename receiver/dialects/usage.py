@@ -31,8 +31,16 @@ COUNTS: Final = {
     "image_output_tokens": "image_output",
     "search_requests": "search_requests",
     "requests": "requests",
+    "images": "images",
+    "audio_seconds": "audio_seconds",
+    "video_seconds": "video_seconds",
+    "characters": "characters",
+    "pages": "pages",
 }
 """Column of the calls frame -> field of the reading."""
+
+BY_AMOUNT: Final = ("images", "audio_seconds", "video_seconds", "characters", "pages")
+"""What calls are charged by that have no tokens."""
 
 _NO_OUTPUT: Final = ("embeddings", "rerank", "moderation", "audio", "image", "ocr")
 
@@ -129,9 +137,9 @@ def _part_of(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
 
 def _settle_source(readings: pl.LazyFrame) -> pl.LazyFrame:
     """Decide whether there is usage at all, and write down everything that was assumed about it."""
-    amounts = ("input", "output", "requests", "search_requests")
+    amounts = ("input", "output", "requests", "search_requests", *BY_AMOUNT)
     said = pl.any_horizontal([pl.col(name).is_not_null() for name in amounts])
-    zero = said & (pl.sum_horizontal([pl.col(name).fill_null(0) for name in amounts]) == 0)
+    zero = said & ~pl.any_horizontal([(pl.col(name) > 0).fill_null(value=False) for name in amounts])
     usable = said & ~zero
     notes = [
         pl.when(usable | (pl.col("note") != "cache_unknown")).then(pl.col("note")),

@@ -28,18 +28,19 @@ SPANS = {
 COUNTS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",
     "reasoning_tokens", "audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens",
-    "search_requests", "requests",
+    "search_requests", "requests", "images", "characters", "pages",
 )  # fmt: skip
 TEXTS = (
     "trace_id", "span_id", "parent_span_id", "dialect", "scope_name", "role", "provider", "request_model",
     "response_model", "operation", "service_tier", "usage_source", "usage_note", "response_id", "model", "match",
-    "rate_id", "catalog_id", "rate_note", "status",
+    "rate_id", "catalog_id", "rate_note", "status", "region", "price_rule", "original_currency",
 )  # fmt: skip
 PARTS = ("input_cost_usd", "cache_read_cost_usd", "cache_write_cost_usd", "output_cost_usd", "other_cost_usd")
 CALLS = {
     **dict.fromkeys(TEXTS, pl.String), "occurred_at": TIME, "duration_ns": pl.Int64, "batch": pl.Boolean,
     **dict.fromkeys(COUNTS, pl.Int64), "failed": pl.Boolean, "reported_cost_usd": MONEY,
-    **dict.fromkeys(PARTS, MONEY), "cost_usd": MONEY,
+    **dict.fromkeys(PARTS, MONEY), "cost_usd": MONEY, "original_cost": MONEY, "fx_rate": MONEY,
+    "audio_seconds": pl.Decimal(18, 6), "video_seconds": pl.Decimal(18, 6),
 }  # fmt: skip
 SIGNALS = {
     "signal_id": pl.String, "event_name": pl.String, "source": pl.String, "occurred_at": TIME, "received_at": TIME,
