@@ -52,6 +52,23 @@ ORDER BY calls DESC, provider, model
 """,
 )
 
+UNMAPPED_KINDS = View(
+    "unmapped_kinds",
+    "Spans that look like model calls and are not understood, by kind, most spans first: what to map or to report.",
+    """
+SELECT scope_name,
+       name,
+       reason,
+       attribute_names,
+       count(*) AS spans,
+       min(occurred_at) AS first_seen,
+       max(occurred_at) AS last_seen
+FROM unmapped_calls
+GROUP BY ALL
+ORDER BY spans DESC, scope_name, name, reason, attribute_names
+""",
+)
+
 COVERAGE = View(
     "coverage",
     "Per day: how many billable calls have a known cost, and which share that is.",
@@ -196,6 +213,7 @@ ALL_VIEWS = (
     UNCLAIMED_COSTS,
     COST_BY_MODEL_DAILY,
     UNPRICED_MODELS,
+    UNMAPPED_KINDS,
     COVERAGE,
     MARGIN_BY_EVENT,
     MARGIN_DAILY,

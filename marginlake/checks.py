@@ -47,6 +47,7 @@ def run_checks(data_dir: Path) -> Iterator[Check]:
         for invariant in INVARIANTS:
             yield _holds(lake, invariant.name, invariant.sql, invariant.explanation)
         yield _coverage(lake)
+        yield _unmapped(lake)
         yield _rejections(lake)
         yield _clock(lake)
     yield _disk(data_dir)
@@ -86,6 +87,17 @@ def _coverage(lake: Lake) -> Check:
     share = f"{total - unpriced} of {total} model calls have a cost"
     more = "; `marginlake sql 'SELECT * FROM unpriced_models'` lists the rest" if unpriced else ""
     return Check("coverage", share + more, warning=unpriced > 0)
+
+
+def _unmapped(lake: Lake) -> Check:
+    kinds = lake.read("SELECT scope_name, sum(spans)::BIGINT AS n FROM unmapped_kinds GROUP BY 1 ORDER BY n DESC, 1")
+    if kinds.is_empty():
+        return Check("unmapped", "every span that looks like a model call is understood")
+    scopes = ", ".join(f"{n} of {scope or 'no scope'}" for scope, n in kinds.head(3).iter_rows())
+    more = "; ..." if kinds.height > 3 else ""
+    told = f"{kinds['n'].sum()} spans look like model calls that are not understood ({scopes}{more})"
+    advice = "`marginlake sql 'FROM unmapped_kinds'` lists them, docs/custom-dialects.md says what to do"
+    return Check("unmapped", f"{told}; {advice}", warning=True)
 
 
 def _rejections(lake: Lake) -> Check:

@@ -92,7 +92,7 @@ class LakeConfig(_Section):
 
 
 class Config(BaseSettings):
-    """All settings. `revenue` holds the `[[revenue]]` tables as written; `analytics.revenue` reads and checks them."""
+    """All settings. `revenue` and `dialects` are tables as written, read and checked where they are used."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
@@ -107,6 +107,7 @@ class Config(BaseSettings):
     maintenance: MaintenanceConfig = MaintenanceConfig()
     lake: LakeConfig = LakeConfig()
     revenue: tuple[dict[str, Any], ...] = ()
+    dialects: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def settings_customise_sources(

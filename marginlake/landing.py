@@ -62,6 +62,8 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
     version = [*SPAN_KEY, "content_hash"]
     calls = prepared.calls.join(spans, on=version, how="semi").unique(version, keep="first", maintain_order=True)
     calls = calls.drop("content_hash")
+    unmapped = prepared.unmapped.join(spans, on=version, how="semi").unique(version, keep="first", maintain_order=True)
+    tx.append("unmapped_calls", unmapped.drop("content_hash"))
     told = pl.col("span_id").is_null() | pl.col("idempotency_key").is_not_null()
     said = prepared.signals.filter(told | _among(prepared.signals, spans, version))
     signals, gone_claims = _new_signals(tx, said.drop("content_hash"))
@@ -85,6 +87,7 @@ def _withdraw(tx: Transaction, replaced: pl.DataFrame) -> tuple[pl.DataFrame, pl
     costs = tx.semi("costs", _COST_COLUMNS, replaced, SPAN_KEY)
     tx.delete("costs", costs.select("cost_id"))
     tx.delete("signals", signals.select("signal_id"))
+    tx.delete("unmapped_calls", replaced)
     return costs, signals
 
 

@@ -1,12 +1,14 @@
 """The pure half of the conveyor: journal records become frames that are ready to land in the lake.
 
-decode -> identity -> dialects -> price, and signals from spans, span events and REST. The live service, `import` and
-the rebuild from the archive all call `prepare`; only the shell around it differs.
+decode -> identity -> dialects -> price, and signals from spans, span events and REST. Spans that look like calls but are
+not understood come out too. The live service, `import` and the rebuild from the archive all call `prepare`; only the shell
+around it differs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import polars as pl
 import structlog
@@ -16,7 +18,7 @@ from lake.schema import TABLES
 from marginlake.rules import Rules
 from pricing_tables.price import price_calls
 from receiver.decode import decode_traces
-from receiver.dialects import to_calls
+from receiver.dialects import to_calls_and_unmapped
 from receiver.identity import own_identity
 from receiver.journal.errors import Corruption
 from receiver.journal.record import Kind, Record
@@ -42,13 +44,15 @@ class Prepared:
     """What some records hold, before the lake was asked what it already has.
 
     spans: table `spans` without inherited identity and dialect. calls: CALL_SCHEMA with the columns of `price_calls`.
-    signals: table `signals`. Calls and signals carry the `content_hash` of the span they were read from (null for
-    REST), which tells two versions of one span apart. rejected: table `rejected`. payload_bytes: size of the records.
+    signals: table `signals`. unmapped: table `unmapped_calls`. These three carry the `content_hash` of the span they
+    were read from (null for REST), which tells two versions of one span apart. rejected: table `rejected`.
+    payload_bytes: size of the records.
     """
 
     spans: pl.DataFrame
     calls: pl.DataFrame
     signals: pl.DataFrame
+    unmapped: pl.DataFrame
     rejected: pl.DataFrame
     payload_bytes: int
 
@@ -65,16 +69,15 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
         without_nul, signals_from_rest([(record.payload, record.received_ns) for record in rest])
     )
     refused = [_refusals(without_nul(decoded.rejected), "span", traces), _refusals(unreadable, "signal", rest)]
-    refused += [_refusals(nameless, "signal", traces) for _, _, nameless in read]
-    signals = [signals for _, signals, _ in read] + [rest_signals.with_columns(_NO_HASH)]
+    refused += [_refusals(part.nameless, "signal", traces) for part in read]
+    signals = [part.signals for part in read] + [rest_signals.with_columns(_NO_HASH)]
     return Prepared(
         spans=_span_rows(own_identity(spans, rules.identity)),
-        calls=price_calls(
-            pl.concat([calls for calls, _, _ in read]), rules.catalog, trust_reported=rules.trust_reported
-        ),
+        calls=price_calls(pl.concat([part.calls for part in read]), rules.catalog, trust_reported=rules.trust_reported),
         signals=pl.concat(
             [part.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items()) for part in signals]
         ),
+        unmapped=pl.concat([part.unmapped for part in read]),
         rejected=pl.concat(refused),
         payload_bytes=sum(len(record.payload) for record in records),
     )
@@ -101,14 +104,22 @@ def _versions(spans: pl.DataFrame) -> list[pl.DataFrame]:
     return [part.drop("version") for part in numbered.partition_by("version", maintain_order=True)]
 
 
-def _read_spans(
-    spans: pl.DataFrame, events: pl.DataFrame, rules: Rules
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Calls, signals and refused signals of spans whose ids are unique."""
+class _Read(NamedTuple):
+    """What spans say; `nameless` are refused signals."""
+
+    calls: pl.DataFrame
+    unmapped: pl.DataFrame
+    signals: pl.DataFrame
+    nameless: pl.DataFrame
+
+
+def _read_spans(spans: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> _Read:
+    """Read spans whose ids are unique."""
     hashes = spans.select(*_KEY, "content_hash")
-    calls = to_calls(spans).join(hashes, on=_KEY, how="left", maintain_order="left")
+    calls, unmapped = to_calls_and_unmapped(spans, rules.dialects)
+    calls = calls.join(hashes, on=_KEY, how="left", maintain_order="left")
     signals, nameless = signals_from_spans(spans, events, rules.identity)
-    return calls, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless
+    return _Read(calls, unmapped, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless)
 
 
 @dataclass(frozen=True)
@@ -164,6 +175,7 @@ def merge(pieces: Sequence[Prepared]) -> Prepared:
         spans=pl.concat([piece.spans for piece in pieces]),
         calls=pl.concat([piece.calls for piece in pieces]),
         signals=pl.concat([piece.signals for piece in pieces]),
+        unmapped=pl.concat([piece.unmapped for piece in pieces]),
         rejected=pl.concat([piece.rejected for piece in pieces]),
         payload_bytes=sum(piece.payload_bytes for piece in pieces),
     )

@@ -67,7 +67,7 @@ def attr_bool(df: pl.DataFrame, *keys: str) -> pl.Expr:
     present = [name for name in map(column, keys) if name in df.columns]
     if not present:
         return pl.lit(None, dtype=pl.Boolean)
-    return pl.coalesce([_as_bool(pl.col(name)) for name in present])
+    return pl.coalesce([as_bool(pl.col(name)) for name in present])
 
 
 def _text(df: pl.DataFrame, name: str) -> pl.Expr:
@@ -90,6 +90,7 @@ def _as_count(text: pl.Expr) -> pl.Expr:
     return pl.when(number.is_between(0, LARGEST_COUNT)).then(number)
 
 
-def _as_bool(text: pl.Expr) -> pl.Expr:
+def as_bool(text: pl.Expr) -> pl.Expr:
+    """Text that says true or false, in any case, as Boolean; else null."""
     lowered = text.str.strip_chars().str.to_lowercase()
     return pl.when(lowered == "true").then(pl.lit(True)).when(lowered == "false").then(pl.lit(False))

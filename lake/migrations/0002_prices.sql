@@ -332,3 +332,17 @@ FROM margin_daily
 GROUP BY ALL;
 
 COMMENT ON VIEW margin_monthly IS 'Per month, customer and product: revenue, cost, margin. Costs counted once each, unclaimed ones included. margin_usd is NULL while a price, a revenue or an event''s cost is unknown; margin_known_usd is what the known figures leave.';
+
+CREATE OR REPLACE VIEW unmapped_kinds AS
+SELECT scope_name,
+       name,
+       reason,
+       attribute_names,
+       count(*) AS spans,
+       min(occurred_at) AS first_seen,
+       max(occurred_at) AS last_seen
+FROM unmapped_calls
+GROUP BY ALL
+ORDER BY spans DESC, scope_name, name, reason, attribute_names;
+
+COMMENT ON VIEW unmapped_kinds IS 'Spans that look like model calls and are not understood, by kind, most spans first: what to map or to report.';

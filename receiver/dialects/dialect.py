@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from receiver.dialects.counts import count_column
-from receiver.wide import column
+from receiver.wide import column, resource_column
 
 Reading = dict[str, pl.Expr]
 """Expressions for fields of ``READING_SCHEMA``; a field that is left out is unknown."""
@@ -22,7 +22,8 @@ class Dialect:
     """One instrumentation's way of writing model calls into spans.
 
     ``detect`` and ``read`` receive a spans frame (to see which columns it has) and answer with expressions over it.
-    Text attributes (``keys``) are there as ``@KEY``, counts (``counts``) already as integers, see ``counts.py``.
+    Text attributes (``keys``) are there as ``@KEY``, counts (``counts``) already as integers, see ``counts.py``;
+    attributes of the resource (``resource_keys``) as ``@r:KEY``.
     ``prepare`` may drop rows that are certainly no calls and add helper columns (``_name``), so that a document
     inside an attribute is searched once.
     """
@@ -33,11 +34,18 @@ class Dialect:
     detect: Callable[[pl.DataFrame], pl.Expr]
     read: Callable[[pl.DataFrame], Reading]
     prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
+    resource_keys: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> frozenset[str]:
         """Names of the columns it reads, as far as a batch has them."""
-        return frozenset(column(key) for key in self.keys) | frozenset(count_column(key) for key in self.counts)
+        return frozenset(
+            [
+                *(column(key) for key in self.keys),
+                *(count_column(key) for key in self.counts),
+                *(resource_column(key) for key in self.resource_keys),
+            ]
+        )
 
 
 def present(df: pl.DataFrame, *keys: str) -> pl.Expr:
