@@ -18,12 +18,16 @@ BATCH_BYTES = 16 * MIB
 
 @dataclass
 class Imported:
-    """What one file brought. unreadable: payloads of it that are no OTLP request (rows of `rejected`)."""
+    """What one file brought. unreadable: payloads of it that are no OTLP request (rows of `rejected`).
+
+    reread: spans among the known that were read anew, by dialects that the lake's rows did not know yet.
+    """
 
     spans: int = 0
     signals: int = 0
     known: int = 0
     rejected: int = 0
+    reread: int = 0
     unreadable: int = 0
 
     def add(self, landed: Landed) -> None:
@@ -32,6 +36,7 @@ class Imported:
         self.signals += landed.new_signals
         self.known += landed.known_spans + landed.known_signals
         self.rejected += landed.rejected
+        self.reread += landed.reread_spans
 
 
 def import_file(
@@ -41,8 +46,11 @@ def import_file(
     config: Config,
     tell: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Imported:
-    """Import a file from where an earlier import of its content stopped. Raises ImportFileError, LakeError, OSError."""
-    source = f"import:{content_sha256(path)}"
+    """Import a file from where an earlier import of its content stopped. Raises ImportFileError, LakeError, OSError.
+
+    A change of the operator's own dialects makes it another import: what they read otherwise now is read again.
+    """
+    source = f"import:{content_sha256(path)}" + (f":{rules.own_dialects}" if rules.own_dialects else "")
     start = lake.progress(source) or 0
     done = Imported()
     records: list[Record] = []
@@ -52,7 +60,7 @@ def import_file(
     def flush() -> None:
         nonlocal records, bad, size
         if records or bad:
-            done.add(land(lake, prepare_or_reject(records, bad, rules), rules, source, position))
+            done.add(land(lake, prepare_or_reject(records, bad, rules), rules, source, position, reread=True))
             records, bad, size = [], [], 0
 
     for item in read_payloads(path, max_payload_bytes=config.receiver.max_request_mib * MIB):

@@ -12,6 +12,7 @@ from lake.duplicates import split_duplicates
 from lake.schema import TABLES
 from marginlake.pipeline import Prepared
 from marginlake.price_book import record_catalog
+from marginlake.reread import read_otherwise
 from marginlake.rules import Rules
 
 _COST_COLUMNS = ("cost_id", "trace_id", "provider", "response_id")
@@ -24,7 +25,10 @@ _SIGNAL_ORDER = (
 
 @dataclass(frozen=True)
 class Landed:
-    """What one batch brought: new spans and signals, duplicates that were known, and rows written in all."""
+    """What one batch brought: new spans and signals, duplicates that were known, and rows written in all.
+
+    reread_spans: those of the known ones that were taken in anew, because the rules read them otherwise now.
+    """
 
     new_spans: int
     new_signals: int
@@ -32,30 +36,34 @@ class Landed:
     known_signals: int
     rejected: int
     changes: Changes
+    reread_spans: int = 0
 
 
-def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: int) -> Landed:
+def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: int, *, reread: bool = False) -> Landed:
     """Commit a batch and the position of its source in one transaction. Raises LakeError, duckdb.Error or OSError.
 
-    A batch whose end the lake has seen already changes nothing.
+    A batch whose end the lake has seen already changes nothing. With `reread`, spans that the lake has but reads
+    otherwise now (see `reread.read_otherwise`) are taken in as if they were new.
     """
 
     def work(tx: Transaction) -> Landed:
         known = tx.progress(source)
         if known is not None and known >= position:
             return Landed(0, 0, prepared.spans.height, prepared.signals.height, 0, Changes())
-        landed = _take_in(tx, prepared, rules)
+        landed = _take_in(tx, prepared, rules, reread=reread)
         tx.set_progress(source, position)
         return landed
 
     return lake.run(work)
 
 
-def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
+def _take_in(tx: Transaction, prepared: Prepared, rules: Rules, *, reread: bool) -> Landed:
     if prepared.calls.height:
         record_catalog(tx, rules.catalog)
+    again = read_otherwise(tx, prepared) if reread else prepared.spans.select(SPAN_KEY).clear()
+    tx.delete("spans", again)
     spans, conflicts = split_duplicates(tx, prepared.spans)
-    gone_costs, gone_signals = _withdraw(tx, conflicts.replaced)
+    gone_costs, gone_signals = _withdraw(tx, pl.concat([conflicts.replaced, again]))
     # Of two versions of one span only the winner speaks: what was read from the other is left behind. But a signal with
     # a key of the sender's stands for itself, or else which of those with one key counts would depend on their order.
     # A batch may hold one span several times: a retry that was prepared apart from the first try.
@@ -72,12 +80,13 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
     fresh = Fresh(spans, calls, signals, gone_costs, pl.concat([gone_signals, gone_claims]))
     changes = absorb(tx, fresh, rules.revenue, rules.price_again)
     return Landed(
-        new_spans=spans.height,
+        new_spans=spans.height - again.height,
         new_signals=signals.height,
-        known_spans=prepared.spans.height - spans.height,
+        known_spans=prepared.spans.height - spans.height + again.height,
         known_signals=prepared.signals.height - signals.height,
         rejected=refused + conflicts.rejected.height,
         changes=changes,
+        reread_spans=again.height,
     )
 
 

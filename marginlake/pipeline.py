@@ -1,8 +1,8 @@
 """The pure half of the conveyor: journal records become frames that are ready to land in the lake.
 
-decode -> identity -> dialects -> price, and signals from spans, span events and REST. Spans that look like calls but are
-not understood come out too. The live service, `import` and the rebuild from the archive all call `prepare`; only the shell
-around it differs.
+decode -> identity -> dialects -> price, and signals from spans, span events and REST; spans that look like calls but
+are not understood are listed. The live service, `import` and the rebuild from the archive all call `prepare`; only the
+shell around it differs.
 """
 
 from collections.abc import Sequence

@@ -44,7 +44,7 @@ def import_(
             unreadable += done.unreadable
             sys.stdout.write(
                 f"{path}: {done.spans} new spans, {done.signals} new signals, {done.known} known, "
-                f"{done.rejected} rejected\n"
+                f"{done.rejected} rejected{f', {done.reread} read anew' if done.reread else ''}\n"
             )
             sys.stdout.flush()
     if unreadable:

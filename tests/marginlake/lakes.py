@@ -27,7 +27,7 @@ from receiver.otlp_json import traces_to_protobuf
 from receiver.signals.rest import journal_payload, parse_signals
 
 DATA = Path(__file__).parents[1] / "data"
-RESULTS = ("costs", "cost_links", "event_margins", "spans", "signals", "rejected")
+RESULTS = ("costs", "cost_links", "event_margins", "spans", "signals", "rejected", "unmapped_calls")
 REVENUE = (
     {"name": "message", "event": "chat_message", "unit_price_usd": "0.058"},
     {"name": "acme", "customer": "acme", "unit_price_usd": "0.000000000007"},

@@ -1,8 +1,8 @@
 """Random OTLP traffic of an unruly product, one record per span, as hypothesis draws it.
 
 Nested agents that repeat their calls' usage, one call seen in two traces, customers on roots only or nowhere, several
-signals a trace, signals that claim scopes, sent keys that repeat, unknown models, failed calls, spans of one id with
-different content, and days between the traces.
+signals a trace, signals that claim scopes, sent keys that repeat, unknown models, failed calls, calls that no dialect
+knows, spans of one id with different content, and days between the traces.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRACE_STARTS = (0, 7 * MILLISECOND, 3 * HOUR, 96 * HOUR)
 
 ANSWERS = (None, None, "chatcmpl-b94582cc7f8349f6a431c5a8", "msg_01XFDUDYJgAACzvnptvVoYEL", "chatcmpl-42")
 MODELS = ("gpt-4o-mini", "gpt-4o-mini", "claude-sonnet-4-5", "house-model-9")
-KINDS = ("chat", "chat", "chat", "silent", "failed", "agent", "work", "signal", "paid_signal", "billed_work")
+KINDS = ("chat", "chat", "chat", "silent", "failed", "agent", "foreign", "work", "signal", "paid_signal", "billed_work")
 customers = st.sampled_from([None, None, "acme", "other"])
 products = st.sampled_from([None, "bot"])
 scopes = st.sampled_from([None, None, "7", "8"])
@@ -79,6 +79,8 @@ def versions_of_a_span(draw: st.DrawFn, trace: int, number: int, size: int) -> l
         said, events, name = identity(draw), [], kind
         if kind in ("chat", "silent", "failed", "agent"):
             said |= usage(draw, kind)
+        elif kind == "foreign":
+            said |= {"llm.acme.model": draw(st.sampled_from(MODELS)), "llm.acme.tokens.in": draw(st.integers(0, 3))}
         elif kind == "signal":
             said |= billing(draw)
         elif kind == "billed_work":
