@@ -12,6 +12,7 @@ import polars as pl
 import structlog
 import xxhash
 
+from analytics.likeness import likeness
 from lake.schema import TABLES
 from marginlake.rules import Rules
 from pricing_tables.price import price_calls
@@ -20,6 +21,7 @@ from receiver.dialects import to_calls
 from receiver.identity import own_identity
 from receiver.journal.errors import Corruption
 from receiver.journal.record import Kind, Record
+from receiver.process import process
 from receiver.sampling import sampling_weight
 from receiver.signals.from_rest import signals_from_rest
 from receiver.signals.from_spans import signals_from_spans
@@ -106,7 +108,9 @@ def _read_spans(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Calls, signals and refused signals of spans whose ids are unique."""
     hashes = spans.select(*_KEY, "content_hash")
-    calls = to_calls(spans).join(hashes, on=_KEY, how="left", maintain_order="left")
+    senders = hashes.with_columns(spans.select(process(spans)))
+    calls = to_calls(spans).join(senders, on=_KEY, how="left", maintain_order="left")
+    calls = calls.with_columns(likeness(calls)).drop("process")
     signals, nameless = signals_from_spans(spans, events, rules.identity)
     return calls, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless
 

@@ -13,6 +13,7 @@ from marginlake.config import Config, ConfigError
 from receiver.dialects import WANTED_KEYS
 from receiver.frames import Wanted
 from receiver.identity import IdentityConfig
+from receiver.process import PROCESS_WANTED
 from receiver.signals.schema import SIGNALS_WANTED
 
 
@@ -47,7 +48,7 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
     return Rules(
         wanted=Wanted(
             span_keys=WANTED_KEYS | SIGNALS_WANTED.span_keys | identity.wanted.span_keys,
-            resource_keys=identity.wanted.resource_keys,
+            resource_keys=identity.wanted.resource_keys | PROCESS_WANTED.resource_keys,
             event_names=SIGNALS_WANTED.event_names,
         ),
         identity=identity,
