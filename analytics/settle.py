@@ -23,8 +23,8 @@ def settle(
     """Decide every call row once; returns rows of the table `costs` without its bookkeeping.
 
     calls: CALL_SCHEMA, `likeness`, the columns of `price_calls`, and customer_id, product_id, cost_scope with their
-    own_ counterparts as `inherit_calls` adds them; (trace_id, span_id) unique. Money must be that of pricing: rows read back
-    from the lake have to be priced again, since aggregates are stored without.
+    own_ counterparts as `inherit_calls` adds them; (trace_id, span_id) unique. Money must be that of pricing: rows
+    read back from the lake have to be priced again, since aggregates are stored without.
     spans: trace_id, span_id, parent_span_id, of at least all traces of the calls.
     signals: trace_id, cost_traced, cost_scope.
 
