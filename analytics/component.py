@@ -1,16 +1,17 @@
 """The connected part of the lake around some traces: all that must be looked at to decide their costs exactly.
 
-Traces are connected when two calls share a response id that can identify a call (twins), or when a new signal claims a
-scope in which another trace has costs. Loading is closed under that: nothing outside the part can change what is
-decided inside it.
+Traces are connected when two calls share a response id that can identify a call (twins), when they may be twins by
+their likeness, or when a new signal claims a scope in which another trace has costs. Loading is closed under that:
+nothing outside the part can change what is decided inside it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from analytics.frames import IDENTITY, SPAN_KEY
+from analytics.frames import COSTS, IDENTITY, SPAN_KEY
+from analytics.likeness import LIKENESS, in_reach, sought
 from analytics.twins import response_ids
 from lake.commit import Transaction
 from lake.schema import TABLES
@@ -25,7 +26,8 @@ PRICE_COLUMNS = (
     "cache_write_cost_usd", "output_cost_usd", "other_cost_usd", "cost_usd", "status",
     "price_rule", "original_currency", "original_cost", "fx_rate",
 )  # fmt: skip
-CALL_COLUMNS = (*CALL_SCHEMA, *PRICE_COLUMNS)
+CALL_COLUMNS = (*CALL_SCHEMA, *PRICE_COLUMNS, "likeness")
+_MET = {name: COSTS[name] for name in ("trace_id", *LIKENESS)}
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,15 @@ class Component:
 
 @dataclass(frozen=True)
 class Seeds:
-    """Where to start: trace_id, response_id, and the cost_scope that changed signals claim or changed spans carry."""
+    """Where to start: trace_id, response_id, the cost_scope that changed signals claim or changed spans carry, and
+    calls (trace_id, LIKENESS) whose likes are looked for.
+    """
 
     traces: pl.Series
     responses: pl.Series
     claimed_scopes: pl.Series
     stamped_scopes: pl.Series
+    calls: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_MET))
 
 
 def load_component(tx: Transaction, seeds: Seeds, price: Callable[[pl.DataFrame], pl.DataFrame]) -> Component:
@@ -58,7 +63,8 @@ def load_component(tx: Transaction, seeds: Seeds, price: Callable[[pl.DataFrame]
     scopes = _Asked("cost_scope")
     costs: list[pl.DataFrame] = []
     signals: list[pl.DataFrame] = []
-    frontier = traces.ask(seeds.traces)
+    alike = _Alike(tx)
+    frontier = traces.ask(pl.concat([seeds.traces, alike.traces(seeds.calls)]))
     new_responses, new_scopes = responses.ask(seeds.responses), scopes.ask(seeds.claimed_scopes)
     while True:
         costs.append(tx.semi("costs", [*_COST_COLUMNS], frontier, "trace_id"))
@@ -67,7 +73,7 @@ def load_component(tx: Transaction, seeds: Seeds, price: Callable[[pl.DataFrame]
         new_scopes = pl.concat([new_scopes, scopes.ask(signals[-1]["cost_scope"])])
         twins = tx.semi("costs", ["trace_id"], new_responses, "response_id")
         claimed = tx.semi("costs", ["trace_id"], new_scopes, "cost_scope")
-        frontier = traces.ask(pl.concat([twins, claimed])["trace_id"])
+        frontier = traces.ask(pl.concat([twins["trace_id"], claimed["trace_id"], alike.traces(costs[-1])]))
         if frontier.is_empty():
             break
         new_responses, new_scopes = new_responses.clear(), new_scopes.clear()
@@ -96,6 +102,23 @@ class _Asked:
         return new
 
 
+class _Alike:
+    """Calls stored in other traces that calls of the part may meet."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._asked = _Asked("likeness")
+        self._found = self._calls = pl.DataFrame(schema=_MET)
+
+    def traces(self, calls: pl.DataFrame) -> pl.Series:
+        """trace_id of what the calls given so far meet. calls: trace_id and LIKENESS."""
+        new = calls.select(self._calls.columns).filter(pl.col("likeness").is_not_null())
+        self._calls = pl.concat([self._calls, new])
+        found = self._tx.semi("costs", self._found.columns, self._asked.ask(sought(new)), "likeness")
+        self._found = pl.concat([self._found, found])
+        return in_reach(self._found, self._calls)["trace_id"]
+
+
 _COST_COLUMNS = (*CALL_COLUMNS, "own_cost_scope", "cost_scope")
 
 
@@ -106,5 +129,5 @@ def _as_calls(costs: pl.DataFrame, price: Callable[[pl.DataFrame], pl.DataFrame]
     bare = calls.filter(aggregate)
     if bare.is_empty():
         return calls
-    again = price(bare.select(*CALL_SCHEMA, "catalog_id")).select(CALL_COLUMNS)
+    again = price(bare.select(*CALL_SCHEMA, "catalog_id", "likeness")).select(CALL_COLUMNS)
     return pl.concat([calls.filter(~aggregate), again])

@@ -9,7 +9,7 @@ import polars as pl
 from analytics.forest import ROW, below, nearest, nearest_above, parent_rows, without_cycles
 from analytics.frames import SPAN_KEY
 from analytics.intervals import started_within, within
-from analytics.richness import richest_first
+from analytics.richness import has_note, richest_first
 
 IS_AGGREGATE = pl.col("role") == "aggregate"
 
@@ -44,7 +44,7 @@ def nest(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     frame = _waiting_aggregates(frame)
     frame = _one_call_chains(frame)
     return _calls_without_usage(frame).drop(
-        "up", "fragment", "bearing_below", "calls_below", "leaf", "leaves", "leaf_row", "stands_above"
+        "up", "fragment", "bearing_below", "calls_below", "leaf", "leaves", "leaf_row", "stands_above", "group_above"
     )
 
 
@@ -146,11 +146,13 @@ def _calls_without_usage(frame: pl.DataFrame) -> pl.DataFrame:
     """Calls that know no usage, inside or around a call that does (or around one like them): the same call again."""
     silent = frame.select((~pl.col("bears") & ~IS_AGGREGATE).alias("silent")).to_series()
     if not silent.any():
-        return frame.with_columns(stands_above=pl.lit(None, pl.Boolean))
-    standing = frame.select(
-        pl.when(pl.col("bears") & pl.col("why").ne_missing("descendant")).then(pl.col("leaf")).alias("stands_above")
-    ).to_series()
-    frame = frame.with_columns(nearest_above(standing, frame["up"]))
+        return frame.with_columns(stands_above=pl.lit(None, pl.Boolean), group_above=pl.lit(None, ROW))
+    standing = pl.col("bears") & pl.col("why").ne_missing("descendant")
+    above = frame.select(
+        pl.when(standing).then(pl.col("leaf")).alias("stands_above"),
+        pl.when(standing & pl.col("leaf")).then(pl.col("group")).alias("group_above"),
+    )
+    frame = frame.with_columns(nearest_above(column, frame["up"]) for column in above)
     repeats = silent & (
         (pl.col("bearing_below") > 0)
         | ((pl.col("calls_below") > 0) & ~_is_harmless())
@@ -158,5 +160,10 @@ def _calls_without_usage(frame: pl.DataFrame) -> pl.DataFrame:
     )
     return frame.with_columns(
         why=pl.when(repeats).then(pl.lit("nested")).otherwise("why"),
-        group=pl.when(~repeats).then(pl.col("group")),
+        # through a stream's request its record, in another trace maybe, finds the call that the request repeats
+        group=pl.when(~repeats)
+        .then(pl.col("group"))
+        .when(has_note("stream_request"))
+        .then(pl.when(pl.col("leaves") == 1).then(pl.col("leaf_row")).otherwise("group_above"))
+        .cast(ROW),
     )

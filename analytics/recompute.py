@@ -14,6 +14,7 @@ import polars as pl
 from analytics.component import Component, Seeds, load_component
 from analytics.frames import COST_LINKS, IDENTITY, SPAN_KEY
 from analytics.inherit import inherit, inherit_calls, inherit_signals
+from analytics.likeness import LIKENESS
 from analytics.link import link
 from analytics.margin import margins
 from analytics.revenue import RevenueRule
@@ -31,8 +32,8 @@ class Fresh:
     """Rows that are not in the lake yet: no duplicates, own identity only.
 
     spans: table `spans` but for the inherited identity. calls: priced calls of those spans. signals: table `signals`.
-    gone_costs (cost_id, trace_id, provider, response_id) and gone_signals (rows of the table): just deleted, since a
-    better claim to the same ids came.
+    gone_costs (cost_id, trace_id, provider, response_id, LIKENESS) and gone_signals (rows of the table): just deleted,
+    since a better claim to the same ids came.
     """
 
     spans: pl.DataFrame
@@ -70,6 +71,7 @@ def absorb(tx: Transaction, fresh: Fresh, rules: Sequence[RevenueRule], price: P
     seeds = Seeds(
         traces=pl.concat([fresh.spans["trace_id"], fresh.gone_costs["trace_id"], signals["trace_id"]]),
         responses=pl.concat([response_ids(fresh.calls), response_ids(fresh.gone_costs)]),
+        calls=pl.concat([frame.select("trace_id", *LIKENESS) for frame in (fresh.calls, fresh.gone_costs)]),
         claimed_scopes=signals["cost_scope"],
         stamped_scopes=fresh.spans["own_cost_scope"],
     )

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import polars as pl
 
+from analytics.apart import apart_pairs, stream_pairs
 from analytics.frames import COSTS, IDENTITY, MONEY_PARTS, SPAN_KEY, conform
 from analytics.nesting import IS_AGGREGATE, nest
 from analytics.richness import richest_first
-from analytics.twins import TWIN_WINDOW, join_alike, join_by_response, shared_responses
+from analytics.twins import TWIN_WINDOW, alike_pairs, join_by_response, join_pairs, shared_responses
 
 FALLBACK = "aggregate_fallback"
 
@@ -21,9 +22,9 @@ def settle(
 ) -> pl.DataFrame:
     """Decide every call row once; returns rows of the table `costs` without its bookkeeping.
 
-    calls: CALL_SCHEMA, the columns of `price_calls`, and customer_id, product_id, cost_scope with their own_
-    counterparts as `inherit_calls` adds them; (trace_id, span_id) unique. Money must be that of pricing: rows read back
-    from the lake have to be priced again, since aggregates are stored without.
+    calls: CALL_SCHEMA, `likeness`, the columns of `price_calls`, and customer_id, product_id, cost_scope with their
+    own_ counterparts as `inherit_calls` adds them; (trace_id, span_id) unique. Money must be that of pricing: rows
+    read back from the lake have to be priced again, since aggregates are stored without.
     spans: trace_id, span_id, parent_span_id, of at least all traces of the calls.
     signals: trace_id, cost_traced, cost_scope.
 
@@ -38,7 +39,9 @@ def settle(
     # a call that reports no usage still has it when a twin elsewhere does: then its ancestors only repeat
     shared = pl.col("response").is_not_null() & pl.col("known").any().over("response")
     frame = nest(frame.with_columns(bears=pl.col("known") | shared), spans)
-    frame = join_alike(join_by_response(frame))
+    frame = join_by_response(frame).with_columns(alike=pl.lit(False))
+    for find in (stream_pairs, alike_pairs, apart_pairs):
+        frame = join_pairs(frame, find)
     frame = _one_of_each(frame)
     frame = _identity(frame, signals)
     return conform(_as_costs(frame), COSTS)

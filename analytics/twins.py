@@ -1,8 +1,10 @@
 """Two instrumentations that saw one call: found by the provider's response id, in any trace, or by likeness within one.
+Likeness across traces is in `analytics.apart`.
 
 Works on groups (see `analytics.nesting`): rows of one group are one call already, twins join groups into one.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import polars as pl
@@ -11,6 +13,7 @@ from analytics.forest import ROW, connected
 from analytics.frames import SPAN_KEY
 from analytics.intervals import crowd, overlapping
 from analytics.nesting import IS_AGGREGATE
+from analytics.richness import has_note
 
 TWIN_WINDOW = timedelta(days=1)
 """Calls with one response id belong together while no more than this lies between one and the next."""
@@ -27,7 +30,15 @@ ROUNDS = 64
 SYNTHETIC_ID = r"^(lc_)?run-|0{12}|^test|^mock"
 """Ids that frameworks make up, or fill in: not the provider's."""
 
-_NATIVE = (("anthropic", r"^msg_"), ("openai", r"^(chatcmpl-|cmpl-|resp_)"))
+_OPENAI_FORM = r"^(chatcmpl-|cmpl-|resp_)"
+_NATIVE = (("anthropic", r"^msg_"), ("openai", _OPENAI_FORM))
+_OTHER_FORMS = ("anthropic", "aws", "google")
+"""Providers whose own ids never have OpenAI's form."""
+
+MODELS = pl.concat_list(
+    pl.col(name).str.to_lowercase() for name in ("model", "request_model", "response_model")
+).list.drop_nulls()
+"""All names that a call has for its model."""
 
 
 def response_key() -> pl.Expr:
@@ -42,6 +53,15 @@ def response_key() -> pl.Expr:
     for name, pattern in reversed(_NATIVE):
         namespace = pl.when(response_id.str.contains(pattern)).then(pl.lit(name)).otherwise(namespace)
     return pl.when(usable).then(pl.concat_str(namespace, pl.lit(":"), response_id))
+
+
+def has_own_id() -> pl.Expr:
+    """Whether a call names the answer by its provider's id, rather than by none or one that a gateway made up.
+
+    Reads response_id and provider. LiteLLM gives every answer an id of OpenAI's form.
+    """
+    reshaped = pl.col("response_id").str.contains(_OPENAI_FORM) & pl.col("provider").is_in(_OTHER_FORMS)
+    return response_key().is_not_null() & ~reshaped.fill_null(False)
 
 
 def response_ids(calls: pl.DataFrame) -> pl.Series:
@@ -83,19 +103,14 @@ def join_by_response(frame: pl.DataFrame) -> pl.DataFrame:
     return _relabelled(frame, labels)
 
 
-def join_alike(frame: pl.DataFrame) -> pl.DataFrame:
-    """Join components within a trace that look like one call seen by two instrumentation scopes.
+def join_pairs(frame: pl.DataFrame, find: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """Join components pair by pair, the closest first, until `find` finds no more; sets Boolean `alike` where it does.
 
-    Adds Boolean `alike` (joined here). frame: trace_id, span_id, scope_name, occurred_at, duration_ns, response_id,
-    provider, request_model, response_model, model, role, usage_source, input_tokens, output_tokens, component.
-
-    Alike: same trace, other scope, overlapping time, equal input tokens, output tokens within 1, a model in common,
-    and not both with a response id of their own. Two calls of one scope never come together, and the closest in time
-    are joined first.
+    frame: component (row number|null), alike, and what `find` reads. find: component, component_b, pair, order of
+    components that may be joined; order: a total one, the closest first.
     """
-    frame = frame.with_columns(alike=pl.lit(False))
     for _ in range(ROUNDS):
-        pairs = _alike_pairs(frame)
+        pairs = find(frame)
         if pairs.is_empty():
             break
         # the closest pair of all is the best of both its sides, so every round joins at least one
@@ -125,8 +140,15 @@ def _relabelled(frame: pl.DataFrame, labels: pl.DataFrame, on: str = "group") ->
     )
 
 
-def _alike_pairs(frame: pl.DataFrame) -> pl.DataFrame:
-    """component, component_b, pair, order of components that may be joined; order: a total one, the closest first."""
+def alike_pairs(frame: pl.DataFrame) -> pl.DataFrame:
+    """Pairs within a trace that look like one call seen by two instrumentation scopes, for `join_pairs`.
+
+    frame: trace_id, span_id, scope_name, occurred_at, duration_ns, response_id, provider, request_model,
+    response_model, model, role, usage_source, input_tokens, output_tokens, component.
+
+    Alike: same trace, other scope, overlapping time, equal input tokens, output tokens within 1, a model in common,
+    and not both with a response id of their own. Two calls of one scope never come together.
+    """
     start = pl.col("occurred_at").dt.epoch("us")
     bucket = ("trace_id", "input_tokens")
     calls = frame.filter(
@@ -143,10 +165,8 @@ def _alike_pairs(frame: pl.DataFrame) -> pl.DataFrame:
         *SPAN_KEY, "component", "input_tokens",
         pl.col("scope_name").fill_null("").alias("scope"),
         pl.col("output_tokens").fill_null(0).alias("output"),
-        response_key().is_not_null().alias("known"),
-        pl.concat_list(
-            pl.col(name).str.to_lowercase() for name in ("model", "request_model", "response_model")
-        ).list.drop_nulls().alias("models"),
+        has_own_id().alias("known"),
+        MODELS.alias("models"),
         start.alias("start"),
         (start + pl.col("duration_ns").fill_null(0) // 1000).alias("end"),
     )  # fmt: skip
@@ -162,28 +182,31 @@ def _alike_pairs(frame: pl.DataFrame) -> pl.DataFrame:
     )
     if pairs.is_empty():
         return pl.DataFrame()
-    return _ordered(_apart_in_scope(pairs, frame))
-
-
-def _apart_in_scope(pairs: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
-    """Leave out pairs of components that hold calls of one scope in one trace: those are different calls."""
-    pairs = pairs.with_row_index("pair")
-    members = frame.filter(pl.col("component").is_not_null()).select(
+    members = frame.filter(pl.col("component").is_not_null(), ~has_note("stream_request")).select(
         "component", "trace_id", pl.col("scope_name").fill_null("").alias("scope")
     )
+    return ordered(apart(pairs.with_row_index("pair"), members, ["trace_id", "scope"]))
+
+
+def apart(pairs: pl.DataFrame, members: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Leave out pairs of components that both hold a member equal in the `by` columns: those are different calls.
+
+    pairs: pair (number), component, component_b. members: component and the `by` columns.
+    """
     sides = [
         pairs.select("pair", pl.col(side).alias("component")).join(members, on="component").drop("component")
         for side in ("component", "component_b")
     ]
-    clashing = sides[0].join(sides[1], on=["pair", "trace_id", "scope"], how="semi")
+    clashing = sides[0].join(sides[1], on=["pair", *by], how="semi")
     return pairs.join(clashing, on="pair", how="anti")
 
 
-def _ordered(pairs: pl.DataFrame) -> pl.DataFrame:
+def ordered(pairs: pl.DataFrame) -> pl.DataFrame:
+    """pair, order, component, component_b: the closest in time first, whatever the order of rows."""
     distance = (pl.col("start") - pl.col("start_b")).abs() + (pl.col("end") - pl.col("end_b")).abs()
     return (
         pairs.with_columns(distance=distance)
-        .sort("distance", "trace_id", "span_id", "span_id_b")
+        .sort("distance", *SPAN_KEY, *(f"{name}_b" for name in SPAN_KEY))
         .with_row_index("order")
         .select("pair", "order", "component", "component_b")
     )

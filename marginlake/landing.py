@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from analytics.frames import SPAN_KEY
+from analytics.likeness import LIKENESS
 from analytics.recompute import Changes, Fresh, absorb
 from lake.commit import Transaction
 from lake.connect import Lake
@@ -15,7 +16,7 @@ from marginlake.price_book import record_catalog
 from marginlake.reread import read_otherwise
 from marginlake.rules import Rules
 
-_COST_COLUMNS = ("cost_id", "trace_id", "provider", "response_id")
+_COST_COLUMNS = ("cost_id", "trace_id", "provider", "response_id", *LIKENESS)
 _SIGNAL_ORDER = (
     "occurred_at", "trace_id", "span_id", "event_name", "data", "quantity", "cost_scope", "cost_traced",
     "own_customer_id", "own_product_id", "parent_span_id", "idempotency_key",

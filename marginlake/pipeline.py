@@ -14,6 +14,7 @@ import polars as pl
 import structlog
 import xxhash
 
+from analytics.likeness import likeness
 from lake.schema import TABLES
 from marginlake.rules import Rules
 from pricing_tables.price import price_calls
@@ -22,6 +23,7 @@ from receiver.dialects import to_calls_and_unmapped
 from receiver.identity import own_identity
 from receiver.journal.errors import Corruption
 from receiver.journal.record import Kind, Record
+from receiver.process import process
 from receiver.sampling import sampling_weight
 from receiver.signals.from_rest import signals_from_rest
 from receiver.signals.from_spans import signals_from_spans
@@ -116,8 +118,10 @@ class _Read(NamedTuple):
 def _read_spans(spans: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> _Read:
     """Read spans whose ids are unique."""
     hashes = spans.select(*_KEY, "content_hash")
+    senders = hashes.with_columns(spans.select(process(spans)))
     calls, unmapped = to_calls_and_unmapped(spans, rules.dialects)
-    calls = calls.join(hashes, on=_KEY, how="left", maintain_order="left")
+    calls = calls.join(senders, on=_KEY, how="left", maintain_order="left")
+    calls = calls.with_columns(likeness(calls)).drop("process")
     signals, nameless = signals_from_spans(spans, events, rules.identity)
     return _Read(calls, unmapped, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless)
 

@@ -17,6 +17,7 @@ from receiver.dialects.custom import custom_dialects
 from receiver.dialects.custom_source import DialectError
 from receiver.frames import Wanted
 from receiver.identity import IdentityConfig
+from receiver.process import PROCESS_WANTED
 from receiver.signals.schema import SIGNALS_WANTED
 
 
@@ -60,7 +61,9 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
             span_keys=WANTED_KEYS.union(
                 SIGNALS_WANTED.span_keys, identity.wanted.span_keys, *(dialect.keys for dialect in own)
             ),
-            resource_keys=identity.wanted.resource_keys.union(*(dialect.resource_keys for dialect in own)),
+            resource_keys=identity.wanted.resource_keys.union(
+                PROCESS_WANTED.resource_keys, *(dialect.resource_keys for dialect in own)
+            ),
             event_names=SIGNALS_WANTED.event_names,
         ),
         identity=identity,

@@ -40,6 +40,10 @@ ALTER TABLE costs ADD COLUMN fx_rate DECIMAL(18,12);
 
 COMMENT ON COLUMN costs.fx_rate IS 'US dollars for one unit of that currency on that day.';
 
+ALTER TABLE costs ADD COLUMN likeness VARCHAR;
+
+COMMENT ON COLUMN costs.likeness IS 'Under what the same call is looked for in other traces; NULL: it need not be.';
+
 ALTER TABLE rates ADD COLUMN region VARCHAR;
 
 COMMENT ON COLUMN rates.region IS 'Cloud region or data residency it is for; NULL: any other.';

@@ -47,6 +47,7 @@ COSTS = Table(
         Lookup("cost_id", "trace", "split_part({column}, '_', 2)"),
         Lookup("cost_scope", "scope"),
         Lookup("response_id", "response"),
+        Lookup("likeness", "alike"),
     ),
     bookkeeping=frozenset({"priced_at"}),
     columns=(
@@ -119,6 +120,7 @@ COSTS = Table(
         Column("original_currency", "VARCHAR", "Currency of the rate, where it is not US dollars."),
         Column("original_cost", MONEY, "The cost in that currency."),
         Column("fx_rate", MONEY, "US dollars for one unit of that currency on that day."),
+        Column("likeness", "VARCHAR", "Under what the same call is looked for in other traces; NULL: it need not be."),
     ),
 )
 

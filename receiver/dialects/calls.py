@@ -13,6 +13,9 @@ from receiver.dialects.roles import canonical_operation
 from receiver.dialects.schema import CALL_SCHEMA, READING_SCHEMA
 from receiver.dialects.usage import BY_AMOUNT, settle_usage
 
+LONGEST_SECONDS = 86_400
+"""No call takes longer than a day."""
+
 _SPAN_COLUMNS = ("trace_id", "span_id", "parent_span_id", "start_time", "duration_ns", "scope_name", "status")
 
 
@@ -108,8 +111,11 @@ def _settled(readings: pl.DataFrame) -> pl.DataFrame:
 def _as_calls(readings: pl.DataFrame) -> pl.DataFrame:
     failed = (pl.col("status") == "error") | (pl.col("error").is_not_null() & (pl.col("usage_source") == "missing"))
     cost = pl.col("reported_cost").cast(pl.Decimal(18, 12), strict=False)
+    took = pl.col("took").fill_nan(None)
+    took = pl.when(took.is_between(0, LONGEST_SECONDS)).then((took * 1e9).cast(pl.Int64))
     ready = readings.with_columns(
-        occurred_at=pl.col("start_time"),
+        occurred_at=pl.col("start_time") - pl.duration(nanoseconds=took.fill_null(0)),
+        duration_ns=pl.coalesce(took, "duration_ns"),
         failed=failed.fill_null(value=False),
         reported_cost_usd=pl.when(cost > 0).then(cost),
         batch=pl.when(pl.col("batch").is_not_null())

@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from receiver.dialects.counts import count_attr
-from receiver.dialects.dialect import Dialect, Reading, present, scope_is
+from receiver.dialects.dialect import Dialect, Reading, note_when, present, scope_is
 from receiver.dialects.gen_ai import BATCH, COST
 from receiver.dialects.payload import count_field, field, first_field, json_object
 from receiver.dialects.roles import role
@@ -37,9 +37,10 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
 
+_AGENTS: Final = "openinference.instrumentation.openai_agents"
 _REQUEST_NAMED: Final = (
     "openinference.instrumentation.litellm",
-    "openinference.instrumentation.openai_agents",
+    _AGENTS,
     "openinference.instrumentation.bedrock",
 )
 """Scopes whose ``llm.model_name`` repeats the request, unless the answer itself says otherwise."""
@@ -92,6 +93,10 @@ def _read(df: pl.DataFrame) -> Reading:
         "exclusive": pl.when(
             ~(langchain & (attr(df, "llm.provider").str.contains("aws|bedrock")).fill_null(value=False))
         ).then(pl.lit(value=False)),
+        # the OpenAI Agents tracer passes cache counts on for Responses only
+        "note": note_when(
+            scope_is(_AGENTS) & counts["cache_read"].is_null() & counts["input"].is_not_null(), "cache_unknown"
+        ),
         "reported_cost": first(df, *COST),
         "response_id": pl.coalesce(
             first(df, "gen_ai.response.id"), first_field(answer, "id", "response_id"), field(about, "id")

@@ -86,5 +86,6 @@ READING_SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "reported_cost": pl.String(),
     "response_id": pl.String(),
     "error": pl.String(),
+    "took": pl.Float64(),  # seconds; where the span is a mark at the end of a call, the call began so long before it
 }
 """What a dialect reads off a span, before the shared rules of usage.py and providers.py; every field is optional."""

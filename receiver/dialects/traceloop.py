@@ -23,6 +23,10 @@ SCOPES: Final = tuple(
     )
 )  # fmt: skip
 BEDROCK: Final = "opentelemetry.instrumentation.bedrock"
+OPENAI: Final = "opentelemetry.instrumentation.openai.v1"
+WRITES_CHARGED: Final = r"gpt-5\.[6-9]|gpt-[6-9]"
+"""OpenAI's models that charge for cache writes, which this scope drops."""
+
 KEYS: Final = (
     "llm.is_streaming",
     "gen_ai.is_streaming",
@@ -48,6 +52,9 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
     written, model = base["cache_write"], base["response_model"]
     through_bedrock = (fold_provider(base["provider"]) == "aws").fill_null(value=False)
     unsure = langchain & (written == 0).fill_null(value=False)
+    dropped = (
+        scope_is(OPENAI) & written.is_null() & pl.coalesce(model, base["request_model"]).str.contains(WRITES_CHARGED)
+    )
     # Streamed LangChain answers and Gemini repeat the request's model as the response's.
     repeats = scope_is("opentelemetry.instrumentation.google_generativeai") | (
         langchain & base["response_id"].is_null()
@@ -56,7 +63,7 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
     return {
         "exclusive": pl.when(scope_is(BEDROCK) | ~through_bedrock).then(scope_is(BEDROCK)),
         "cache_write": pl.when(~unsure).then(written),
-        "note": note_when(unsure & base["input"].is_not_null(), "cache_write_unknown"),
+        "note": note_when((unsure | dropped) & base["input"].is_not_null(), "cache_write_unknown"),
         "provider": pl.coalesce(first(df, "traceloop.association.properties.ls_provider"), base["provider"]),
         "request_model": pl.coalesce(
             base["request_model"], unquoted(first(df, "traceloop.association.properties.ls_model_name"))

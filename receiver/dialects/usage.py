@@ -9,7 +9,8 @@ Whether the input counter includes cached tokens is decided per span, by the str
 5. else inclusive, as the semantic conventions say, noted as ``inclusive_assumed``.
 
 Notes: ``ttl_assumed`` (cache writes without a time to live, taken as 5 minutes), ``inclusive_assumed``, ``clamped``
-(a part was larger than its whole), ``zero_suspect`` (all zero: no call uses nothing, so it is missing),
+(a part was larger than its whole), ``audio_unknown`` (a model that hears or speaks, and nobody says how much of it was
+audio: the cost is a lower bound), ``zero_suspect`` (all zero: no call uses nothing, so it is missing),
 ``reasoning_gap`` (Gemini thoughts added to the output), ``input_missing``, ``output_missing``, ``provider_inferred``,
 and what dialects add, such as ``cache_unknown`` (this instrumentation drops cache counts: the cost is an upper bound).
 """
@@ -41,6 +42,8 @@ COUNTS: Final = {
 
 BY_AMOUNT: Final = ("images", "audio_seconds", "video_seconds", "characters", "pages")
 """What calls are charged by that have no tokens."""
+
+_AUDIO_MODELS: Final = r"(?i)audio|realtime|transcribe|-tts"
 
 _NO_OUTPUT: Final = ("embeddings", "rerank", "moderation", "audio", "image", "ocr")
 
@@ -149,6 +152,7 @@ def _settle_source(readings: pl.LazyFrame) -> pl.LazyFrame:
         _note(usable & pl.col("reasoning_gap"), "reasoning_gap"),
         _note(usable & pl.col("input_missing") & ~pl.col("operation").is_in(_NO_OUTPUT), "input_missing"),
         _note(usable & pl.col("output").is_null() & ~pl.col("operation").is_in(_NO_OUTPUT), "output_missing"),
+        _note(usable & _unheard(), "audio_unknown"),
         _note(zero, "zero_suspect"),
         _note(pl.col("provider_inferred"), "provider_inferred"),
     ]
@@ -165,6 +169,15 @@ def _settle_source(readings: pl.LazyFrame) -> pl.LazyFrame:
             source.alias("usage_source"),
             pl.when(joined.str.len_bytes() > 0).then(joined).alias("usage_note"),
         ]
+    )
+
+
+def _unheard() -> pl.Expr:
+    """Token counts of a model that hears or speaks, without the audio among them."""
+    tokens = (pl.col("input") > 0).fill_null(value=False) | (pl.col("output") > 0).fill_null(value=False)
+    model = pl.coalesce("response_model", "request_model")
+    return (
+        tokens & model.str.contains(_AUDIO_MODELS) & pl.col("audio_input").is_null() & pl.col("audio_output").is_null()
     )
 
 

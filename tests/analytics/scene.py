@@ -33,7 +33,7 @@ COUNTS = (
 TEXTS = (
     "trace_id", "span_id", "parent_span_id", "dialect", "scope_name", "role", "provider", "request_model",
     "response_model", "operation", "service_tier", "usage_source", "usage_note", "response_id", "model", "match",
-    "rate_id", "catalog_id", "rate_note", "status", "region", "price_rule", "original_currency",
+    "rate_id", "catalog_id", "rate_note", "status", "region", "price_rule", "original_currency", "likeness",
 )  # fmt: skip
 PARTS = ("input_cost_usd", "cache_read_cost_usd", "cache_write_cost_usd", "output_cost_usd", "other_cost_usd")
 CALLS = {
