@@ -1,7 +1,7 @@
 """The pure half of the conveyor: journal records become frames that are ready to land in the lake.
 
-decode -> identity -> dialects -> price, and signals from spans, span events and REST. The live service, `import` and
-the rebuild from the archive all call `prepare`; only the shell around it differs.
+decode -> identity -> dialects -> estimate -> price, and signals from spans, span events and REST. The live service,
+`import` and the rebuild from the archive all call `prepare`; only the shell around it differs.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import structlog
 import xxhash
 
 from lake.schema import TABLES
+from marginlake.estimates import estimate_arriving
 from marginlake.rules import Rules
 from pricing_tables.price import price_calls
 from receiver.decode import decode_traces
@@ -60,7 +61,7 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     payloads = [(record.payload, record.received_ns) for record in traces]
     decoded = decode_traces(payloads, rules.wanted, capture_content=rules.capture_content)
     spans, events = without_nul(decoded.spans), without_nul(decoded.events)
-    read = [_read_spans(version, events, rules) for version in _versions(spans)]
+    read = [_read_spans(version, events, payloads, rules) for version in _versions(spans)]
     rest_signals, unreadable = map(
         without_nul, signals_from_rest([(record.payload, record.received_ns) for record in rest])
     )
@@ -102,11 +103,12 @@ def _versions(spans: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def _read_spans(
-    spans: pl.DataFrame, events: pl.DataFrame, rules: Rules
+    spans: pl.DataFrame, events: pl.DataFrame, payloads: Sequence[tuple[bytes, int]], rules: Rules
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Calls, signals and refused signals of spans whose ids are unique."""
     hashes = spans.select(*_KEY, "content_hash")
     calls = to_calls(spans).join(hashes, on=_KEY, how="left", maintain_order="left")
+    calls = estimate_arriving(calls, spans, payloads, rules.tokens, rules.trust_reported)
     signals, nameless = signals_from_spans(spans, events, rules.identity)
     return calls, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless
 

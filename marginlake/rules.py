@@ -10,6 +10,8 @@ import polars as pl
 from analytics.revenue_rules import RevenueError, RevenueRule, parse_rules
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, TrustReported, choose, pricer
 from marginlake.config import Config, ConfigError
+from marginlake.tokenizers import tokenizers_of
+from pricing_tables.tokens import Tokenizers
 from receiver.dialects import WANTED_KEYS
 from receiver.frames import Wanted
 from receiver.identity import IdentityConfig
@@ -27,6 +29,7 @@ class Rules:
     revenue: tuple[RevenueRule, ...]
     trust_reported: TrustReported
     capture_content: bool
+    tokens: Tokenizers
 
 
 def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[Mapping[str, Any]] = ()) -> Rules:
@@ -56,4 +59,5 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
         revenue=revenue,
         trust_reported=config.pricing.trust_reported,
         capture_content=config.capture_content,
+        tokens=tokenizers_of(data_dir),
     )
