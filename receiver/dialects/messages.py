@@ -83,7 +83,9 @@ class Said:
 
 
 def parsed(text: str) -> Json:
-    """The document in a text, or the text where it is none; None for one that was cut off."""
+    """The document in a text, or the text where it is none; None for one that was cut off, and for nothing."""
+    if text == "null":
+        return None
     if not text.startswith(("{", "[", '"')):
         return text
     try:
