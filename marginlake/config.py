@@ -15,8 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 FILE_NAME = "marginlake.toml"
 PREFIX = "MARGINLAKE_"
-OTHER_VARIABLES = frozenset({"MARGINLAKE_CONFIG", "MARGINLAKE_DEBUG"})
-"""Variables that are no settings: where the file is, and whether failures come with a traceback."""
+OTHER_VARIABLES = frozenset({"MARGINLAKE_CONFIG", "MARGINLAKE_DEBUG", "MARGINLAKE_TOKENIZERS"})
+"""Variables that are no settings: where the file is, whether failures come with a traceback, where rank files lie."""
 
 MIB = 1 << 20
 

@@ -1,8 +1,8 @@
 """The pure half of the conveyor: journal records become frames that are ready to land in the lake.
 
-decode -> identity -> dialects -> price, and signals from spans, span events and REST; spans that look like calls but
-are not understood are listed. The live service, `import` and the rebuild from the archive all call `prepare`; only the
-shell around it differs.
+decode -> identity -> dialects -> estimate -> price, and signals from spans, span events and REST; spans that look like
+calls but are not understood are listed. The live service, `import` and the rebuild from the archive all call
+`prepare`; only the shell around it differs.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ import xxhash
 
 from analytics.likeness import likeness
 from lake.schema import TABLES
+from marginlake.estimates import estimate_arriving
 from marginlake.rules import Rules
 from pricing_tables.price import price_calls
 from receiver.decode import decode_traces
@@ -66,7 +67,7 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     payloads = [(record.payload, record.received_ns) for record in traces]
     decoded = decode_traces(payloads, rules.wanted, capture_content=rules.capture_content)
     spans, events = without_nul(decoded.spans), without_nul(decoded.events)
-    read = [_read_spans(version, events, rules) for version in _versions(spans)]
+    read = [_read_spans(version, events, payloads, rules) for version in _versions(spans)]
     rest_signals, unreadable = map(
         without_nul, signals_from_rest([(record.payload, record.received_ns) for record in rest])
     )
@@ -115,13 +116,17 @@ class _Read(NamedTuple):
     nameless: pl.DataFrame
 
 
-def _read_spans(spans: pl.DataFrame, events: pl.DataFrame, rules: Rules) -> _Read:
+def _read_spans(
+    spans: pl.DataFrame, events: pl.DataFrame, payloads: Sequence[tuple[bytes, int]], rules: Rules
+) -> _Read:
     """Read spans whose ids are unique."""
     hashes = spans.select(*_KEY, "content_hash")
     senders = hashes.with_columns(spans.select(process(spans)))
     calls, unmapped = to_calls_and_unmapped(spans, rules.dialects)
     calls = calls.join(senders, on=_KEY, how="left", maintain_order="left")
+    # what is looked for in other traces does not depend on whether a tokenizer was at hand
     calls = calls.with_columns(likeness(calls)).drop("process")
+    calls = estimate_arriving(calls, spans, payloads, rules.tokens, rules.trust_reported)
     signals, nameless = signals_from_spans(spans, events, rules.identity)
     return _Read(calls, unmapped, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless)
 

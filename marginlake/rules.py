@@ -12,6 +12,8 @@ import xxhash
 from analytics.revenue_rules import RevenueError, RevenueRule, parse_rules
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, TrustReported, choose, pricer
 from marginlake.config import Config, ConfigError
+from marginlake.tokenizers import tokenizers_of
+from pricing_tables.tokens import Tokenizers
 from receiver.dialects import DIALECTS, WANTED_KEYS, Dialect
 from receiver.dialects.custom import custom_dialects
 from receiver.dialects.custom_source import DialectError
@@ -38,6 +40,7 @@ class Rules:
     capture_content: bool
     dialects: tuple[Dialect, ...]
     own_dialects: str
+    tokens: Tokenizers
 
 
 def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[Mapping[str, Any]] = ()) -> Rules:
@@ -74,6 +77,7 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
         capture_content=config.capture_content,
         dialects=(*own, *DIALECTS),
         own_dialects=_fingerprint(config.dialects),
+        tokens=tokenizers_of(data_dir),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import polars as pl
 
 from pricing_tables.catalog import Catalog
+from pricing_tables.estimates import say_what_is_missing
 from pricing_tables.lookup import Lookup, find_rates
 from pricing_tables.usage import (
     APART,
@@ -85,7 +86,7 @@ def price_calls(calls: pl.DataFrame, catalog: Catalog, *, trust_reported: TrustR
         frame = frame.with_columns(problem=pl.when(too_dear).then(OUT_OF_RANGE).otherwise("problem").cast(pl.Int8))
     frame = frame.with_columns(_status(trust_reported))
     rate = lookup.cell.to_frame().select(pl.when(frame["status"] == _PRICED).then("cell")).to_series()
-    return calls.with_columns(
+    priced = calls.with_columns(
         lookup.names["model"].gather(lookup.name).alias("model"),
         lookup.names["match"].gather(lookup.name).alias("match"),
         catalog.cards.cells["rate_id"].gather(rate).alias("rate_id"),
@@ -95,6 +96,7 @@ def price_calls(calls: pl.DataFrame, catalog: Catalog, *, trust_reported: TrustR
         pl.Series("status", _STATUS, dtype=pl.String).gather(frame["status"]),
         *_NO_RULE,
     )
+    return say_what_is_missing(priced)
 
 
 def _with_prices(calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, present: frozenset[str]) -> pl.DataFrame:

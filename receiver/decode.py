@@ -143,8 +143,8 @@ class _Batch:
             for resource_spans, scope, spans in scopes:
                 last = first + len(spans)
                 codes = all_codes[bounds[first] : bounds[last]]
-                origin, tail = self._origin(resource_spans.resource, scope, received_ns)
-                self._add(spans, all_counts[first:last], codes, all_hashes[first:last], origin, tail, index)
+                origin, tail = self._origin(resource_spans.resource, scope, received_ns, index)
+                self._add(spans, all_counts[first:last], codes, all_hashes[first:last], origin, tail)
                 first = last
 
     def _add(
@@ -155,7 +155,6 @@ class _Batch:
         hashes: list[int],
         origin: Origin,
         tail: int,
-        index: int,
     ) -> None:
         """Keep the accepted spans of one scope and record the others."""
         ids = _Ids(
@@ -166,7 +165,7 @@ class _Batch:
         if not _regular(ids):
             kept = np.array([refusal(*each) is None for each in zip(*ids, strict=True)], dtype=bool)
             refused = ((span, digest) for span, digest, good in zip(spans, hashes, kept, strict=True) if not good)
-            self._rejected.add_spans(refused, origin.received_ns, index)
+            self._rejected.add_spans(refused, origin.received_ns, origin.payload_index)
             codes = codes[np.repeat(kept, counts)]
             spans, hashes, counts = list(compress(spans, kept)), list(compress(hashes, kept)), counts[kept]
             ids = _Ids(*(list(compress(each, kept)) for each in ids))
@@ -191,14 +190,16 @@ class _Batch:
             hashes = [xxh3_64_intdigest(plain_bytes(span)) for span in spans]
         return np.array(counts, dtype=np.int64), flat, hashes
 
-    def _origin(self, resource: "Resource", scope: "InstrumentationScope", received_ns: int) -> tuple[Origin, int]:
+    def _origin(
+        self, resource: "Resource", scope: "InstrumentationScope", received_ns: int, index: int
+    ) -> tuple[Origin, int]:
         """What the spans of a scope share, and the code of their resource's JSON; a resource is read once a batch."""
         raw = resource.SerializeToString()
         known = self._resources.get(raw)
         if known is None:
             known = self._resources[raw] = self._read_resource(resource)
         service_name, text, tail = known
-        return Origin(service_name, scope.name or None, scope.version or None, received_ns, text), tail
+        return Origin(service_name, scope.name or None, scope.version or None, received_ns, index, text), tail
 
     def _read_resource(self, resource: "Resource") -> tuple[str | None, dict[str, str], int]:
         """The service name, the texts of wanted keys, and the code of the JSON that ends a span's attributes."""

@@ -29,6 +29,7 @@ class Origin(NamedTuple):
     scope_name: str | None
     scope_version: str | None
     received_ns: int
+    payload_index: int
     resource_text: dict[str, str]
 
 
@@ -99,6 +100,7 @@ def spans_frame(blocks: Sequence[Block], codes: AttributeCodes) -> pl.DataFrame:
         attributes.json(),
         pl.Series("content_hash", np.fromiter(_chained(block.hashes for block in blocks), np.uint64)),
         pl.Series("received_at", received_ns // 1000).cast(UTC_MICROS),
+        pl.Series("payload_index", np.array([o.payload_index for o in origins], dtype=np.uint32).repeat(sizes)),
     ]
     by_key = [shared(f"@r:{key}", (origin.resource_text.get(key) for origin in origins)) for key in resource_keys]
     return pl.DataFrame(columns + by_key + attributes.wide())

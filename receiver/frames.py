@@ -31,6 +31,7 @@ SPAN_SCHEMA: Final = pl.Schema(
         "attributes": pl.String(),  # JSON object after redaction, with the resource's under "resource"
         "content_hash": pl.UInt64(),  # xxh3_64 of the span's own serialized bytes
         "received_at": UTC_MICROS,
+        "payload_index": pl.UInt32(),  # which of the payloads given held it
     }
 )
 

@@ -42,7 +42,7 @@ def reference_decode(payloads: list[tuple[bytes, int]], wanted: Wanted, *, captu
                     **of_resource,
                     "scope_name": scope.name or None,
                     "scope_version": scope.version or None,
-                    "received_at": received_ns // 1000,
+                    **common,
                 }
                 for span in scope_spans.spans:
                     row = _ids(span)

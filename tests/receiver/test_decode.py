@@ -69,6 +69,7 @@ def test_a_span_becomes_a_row():
         "attributes": '{"gen_ai.system":"openai","resource":{"service.name":"shop"}}',
         "content_hash": xxh3_64_intdigest(sent.SerializeToString()),
         "received_at": datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=RECEIVED_NS // 1000),
+        "payload_index": 0,
     }
 
 
