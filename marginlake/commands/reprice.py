@@ -40,7 +40,7 @@ def reprice(
     from analytics.reprice_difference import difference
     from lake.connect import Lake
     from marginlake.new_prices import new_prices, under
-    from marginlake.revenue_store import stored_rules
+    from marginlake.revenue_store import adopt_rules, stored_rules
     from marginlake.rules import rules_from
 
     configure_logs()
@@ -59,6 +59,8 @@ def reprice(
         if dry_run:
             sys.stdout.write("dry run: nothing was changed\n")
             return 0
+        if settings.revenue:
+            adopt_rules(lake, rules.revenue)
         with InterruptFlag() as interrupted, progress_bar("reprice", "calls") as tell:
             done = price_anew(
                 lake, rules.revenue, rules.price_again, new, period, progress=tell, stop=interrupted.is_set

@@ -1,4 +1,4 @@
-"""Price books that differ from the shipped one as a test needs it: an earlier one that knew less, a later dearer one."""
+"""Price books other than the shipped one: an earlier one that knew fewer models, a later one with higher prices."""
 
 from __future__ import annotations
 
