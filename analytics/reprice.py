@@ -20,7 +20,7 @@ from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
 
-CHUNK = 20_000
+CHUNK = 10_000
 """Calls that one transaction works on."""
 
 

@@ -89,9 +89,12 @@ def _told(done: "Repriced") -> int:
     sys.stdout.write(
         f"changed: {changes.costs} costs, {changes.links} cost_links, {changes.margins} event_margins; "
         f"cost {entry.cost_before_usd:f}, now {entry.cost_after_usd:f} USD\n"
-        f"snapshot {entry.snapshot_before} shows what was (FROM costs AT (VERSION => {entry.snapshot_before})), "
-        f"snapshot {done.snapshot_after} what is\n"
     )
+    if entry.changed:
+        sys.stdout.write(
+            f"snapshot {entry.snapshot_before} shows what was (FROM costs AT (VERSION => {entry.snapshot_before})), "
+            f"snapshot {done.snapshot_after} what is\n"
+        )
     if done.reached is None:
         return 0
     sys.stdout.flush()
