@@ -1,14 +1,13 @@
 """Relink: who bears which cost, and every margin, worked out again from the spans and signals that the lake holds."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 import polars as pl
 
-from analytics.component import Seeds, load_component
-from analytics.recompute import Changes, Fresh, Pricer, recompute, refresh_margins
+from analytics.again import around, seeds_of
+from analytics.period import Period
+from analytics.recompute import Changes, Pricer, refresh_margins
 from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
@@ -16,23 +15,6 @@ from lake.schema import TABLES
 
 CHUNK = 50_000
 """Traces, or signals without a trace, that one transaction works on."""
-
-
-@dataclass(frozen=True)
-class Period:
-    """From `start` (inclusive) to `end` (exclusive); None is without bound. UTC."""
-
-    start: datetime | None = None
-    end: datetime | None = None
-
-    def condition(self, column: str) -> str:
-        """SQL condition on a time column."""
-        parts = [f"{column} IS NOT NULL"]
-        if self.start is not None:
-            parts.append(f"{column} >= '{self.start.isoformat()}'::TIMESTAMPTZ")
-        if self.end is not None:
-            parts.append(f"{column} < '{self.end.isoformat()}'::TIMESTAMPTZ")
-        return " AND ".join(parts)
 
 
 def relink(
@@ -76,8 +58,8 @@ def _recompute_all(
     total = traces.height + loose.height
     changes, done = run(partial(_remove_orphans, rules=rules)), 0
     for chunk in _chunks(traces):
-        seeds = _seeds(traces=chunk["trace_id"])
-        changes += run(partial(_around, seeds=seeds, rules=rules, price=price))
+        seeds = seeds_of(traces=chunk["trace_id"])
+        changes += run(partial(around, seeds=seeds, rules=rules, price=price))
         done += chunk.height
         progress(done, total)
     for chunk in _chunks(loose):
@@ -91,28 +73,11 @@ def _chunks(keys: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from (keys.slice(at, CHUNK) for at in range(0, keys.height, CHUNK))
 
 
-def _seeds(traces: pl.Series | None = None, scopes: pl.Series | None = None) -> Seeds:
-    none = pl.Series([], dtype=pl.String)
-    return Seeds(none if traces is None else traces, none, none if scopes is None else scopes, none)
-
-
-def _around(tx: Transaction, seeds: Seeds, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
-    part = load_component(tx, seeds, price)
-    return recompute(tx, part, _nothing_fresh(part.calls), rules)
-
-
 def _loose_signals(tx: Transaction, ids: pl.DataFrame, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
     """Signals without a trace: what their scopes hold is linked again, and their own margins are worked out."""
     signals = tx.semi("signals", TABLES["signals"].column_names, ids, "signal_id")
-    changes = _around(tx, _seeds(scopes=signals["cost_scope"]), rules, price)
+    changes = around(tx, seeds_of(scopes=signals["cost_scope"]), rules, price)
     return changes + Changes(margins=refresh_margins(tx, signals, rules))
-
-
-def _nothing_fresh(calls: pl.DataFrame) -> Fresh:
-    def empty(table: str) -> pl.DataFrame:
-        return TABLES[table].polars_schema.to_frame()
-
-    return Fresh(empty("spans"), calls.clear(), empty("signals"), empty("costs"), empty("signals"))
 
 
 def _remove_orphans(tx: Transaction, rules: Sequence[RevenueRule]) -> Changes:

@@ -144,6 +144,12 @@ class Transaction:
         self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
         self._positions[source] = position
 
+    def forget_progress(self, source: str) -> None:
+        """Remove what is recorded of `source`, as if it had never been taken in."""
+        if self.progress(source) is not None:
+            self.delete("ingest_log", pl.DataFrame({"source": [source]}))
+            self._positions[source] = None
+
     def finish(self) -> Remembered:
         """Write what is kept back until the end; called once, before COMMIT. Returns what to remember after it."""
         filed = directory.merged(self._entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,8 @@ _CATALOG = "__ducklake_metadata_lake"
 class Policy:
     """When what may go.
 
-    Every snapshot is kept for `keep_each`, then the last of each hour until `keep_hourly`. A file that no kept snapshot
+    Every snapshot is kept for `keep_each`, then the last of each hour until `keep_hourly`; the one before a re-pricing
+    that changed something for `keep_reprices`. A file that no kept snapshot
     names is deleted `grace` after it fell out of use, so that a query already running never misses it. Files that no
     snapshot ever named (left by a crash) go after `orphans_after`. Files below `small_file_bytes` are merged when a
     table has at least `merge_from` of them, those that lost rows are rewritten first; a larger file is rewritten when
@@ -33,6 +34,7 @@ class Policy:
 
     keep_each: timedelta = timedelta(hours=1)
     keep_hourly: timedelta = timedelta(days=7)
+    keep_reprices: timedelta = timedelta(days=90)
     grace: timedelta = timedelta(hours=1)
     orphans_after: timedelta = timedelta(days=1)
     small_file_bytes: int = 16 * _MEGABYTE
@@ -74,14 +76,18 @@ def maintain(lake: Lake, policy: Policy | None = None, *, stop: Callable[[], boo
     return work.report
 
 
-def expirable(snapshots: pl.DataFrame, now: datetime, policy: Policy) -> list[int]:
-    """Ids of the snapshots that the policy does not keep. snapshots: snapshot_id, snapshot_time (UTC)."""
+def expirable(snapshots: pl.DataFrame, now: datetime, policy: Policy, named: Collection[int] = ()) -> list[int]:
+    """Ids of the snapshots that the policy does not keep. snapshots: snapshot_id, snapshot_time (UTC).
+
+    `named` ones stay whatever their age.
+    """
     number, moment = pl.col("snapshot_id"), pl.col("snapshot_time")
     last_of_hour = number == number.max().over(moment.dt.truncate("1h"))
     kept = (
         (moment >= now - policy.keep_each)
         | (last_of_hour & (moment >= now - policy.keep_hourly))
         | (number == number.max())
+        | number.is_in(list(named))
     )
     return snapshots.filter(~kept)["snapshot_id"].sort().to_list()
 
@@ -175,7 +181,14 @@ class _Upkeep:
     def _expire(self) -> Iterator[None]:
         """Forget snapshots that the policy does not keep; the newest always stays."""
         snapshots = self._lake.read("SELECT snapshot_id, snapshot_time FROM ducklake_snapshots('lake')")
-        versions = expirable(snapshots, datetime.now(UTC), self._policy)
+        # Read after the snapshots: a re-pricing that begins meanwhile names one that is in no list yet.
+        named = self._lake.read(
+            "SELECT snapshot_before FROM reprices WHERE (changed > 0 OR finished_at IS NULL) "
+            f"AND coalesce(finished_at, started_at) >= {_ago(self._policy.keep_reprices)}"
+        )
+        versions = expirable(
+            snapshots, datetime.now(UTC), self._policy, named["snapshot_before"].drop_nulls().to_list()
+        )
         for start in range(0, len(versions), 5000):
             some = ", ".join(map(str, versions[start : start + 5000]))
             with self._timed(), self._lake.write_lock():

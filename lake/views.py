@@ -84,6 +84,30 @@ GROUP BY ALL
 """,
 )
 
+REPORTED_COSTS_DAILY = View(
+    "reported_costs_daily",
+    "Per day, provider and model: our list price beside what the senders say the same calls cost. Calls priced by an "
+    "own price or discount are left out; worst_cost_id is the call furthest apart.",
+    """
+WITH both_known AS (
+    SELECT *, reported_cost_usd - cost_usd AS apart_usd
+    FROM billable_costs
+    WHERE status = 'priced' AND reported_cost_usd > 0 AND price_rule IS NULL
+)
+SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+       provider,
+       model,
+       count(*) AS calls,
+       sum(cost_usd) AS cost_usd,
+       sum(reported_cost_usd) AS reported_cost_usd,
+       sum(apart_usd) AS difference_usd,
+       TRY_CAST(100 * sum(apart_usd) / nullif(sum(cost_usd), 0) AS DECIMAL(18,6)) AS drift_pct,
+       max(struct_pack(apart := abs(apart_usd), cost_id := cost_id)).cost_id AS worst_cost_id
+FROM both_known
+GROUP BY ALL
+""",
+)
+
 MARGIN_BY_EVENT = View(
     "margin_by_event",
     "Per product and event: how often, what it earns, costs and leaves on average.",
@@ -215,6 +239,7 @@ ALL_VIEWS = (
     UNPRICED_MODELS,
     UNMAPPED_KINDS,
     COVERAGE,
+    REPORTED_COSTS_DAILY,
     MARGIN_BY_EVENT,
     MARGIN_DAILY,
     MARGIN_BY_CUSTOMER,

@@ -81,6 +81,7 @@ class MaintenanceConfig(_Section):
     interval_minutes: Annotated[float, Field(gt=0)] = 10.0
     keep_every_snapshot_minutes: Annotated[float, Field(ge=1)] = 60.0
     keep_hourly_snapshots_days: Annotated[float, Field(ge=0)] = 7.0
+    keep_reprice_snapshots_days: Annotated[float, Field(ge=0)] = 90.0
     file_grace_minutes: Annotated[float, Field(ge=1)] = 60.0
 
 

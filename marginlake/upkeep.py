@@ -80,5 +80,6 @@ def policy_of(config: Config) -> Policy:
     return Policy(
         keep_each=timedelta(minutes=config.maintenance.keep_every_snapshot_minutes),
         keep_hourly=timedelta(days=config.maintenance.keep_hourly_snapshots_days),
+        keep_reprices=timedelta(days=config.maintenance.keep_reprice_snapshots_days),
         grace=timedelta(minutes=config.maintenance.file_grace_minutes),
     )

@@ -9,10 +9,12 @@ import polars as pl
 from cyclopts import App, Parameter
 
 from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, DataDir, moment, no_option
+from marginlake.commands.prices_check import check
 from marginlake.failures import CommandError
 from marginlake.output import write_result
 
-app = App(name="prices", help="The price catalog: list, show, quote, import.")
+app = App(name="prices", help="The price catalog: list, show, quote, check, import.")
+app.command(check)
 
 CatalogId = Annotated[str | None, Parameter(name="--catalog", help="Beginning of a catalog's id; default: the newest.")]
 At = Annotated[str | None, Parameter(name="--at", help="Prices in force at this time; default: the last known.")]

@@ -18,7 +18,7 @@ def relink(
     dry_run: DryRun = False,
 ) -> int:
     """Recompute links and margins from spans and signals; writes only what differs, so twice is once."""
-    from analytics.relink import Period
+    from analytics.period import Period
     from analytics.relink import relink as recompute_links
     from lake.connect import Lake
     from marginlake.revenue_store import adopt_rules, stored_rules

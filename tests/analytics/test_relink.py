@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analytics.period import Period
 from analytics.recompute import Changes
-from analytics.relink import Period, relink
+from analytics.relink import relink
 from lake.connect import Lake
 from tests.marginlake.lakes import captured, differences, land_batches, rules, tables
 

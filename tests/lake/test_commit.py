@@ -86,6 +86,18 @@ def test_progress_moves_on_and_back_and_each_source_has_its_own(lake: Lake) -> N
     ]
 
 
+def test_progress_can_be_forgotten(lake: Lake) -> None:
+    """As if the source had never been taken in, for this process and for others."""
+    lake.run(lambda tx: tx.set_progress("journal", 4))
+    lake.run(lambda tx: tx.set_progress("import:abc", 9))
+    lake.run(lambda tx: tx.forget_progress("import:abc"))
+    lake.run(lambda tx: tx.forget_progress("never"))
+    assert lake.run(lambda tx: (tx.progress("import:abc"), tx.progress("journal"))) == (None, 4)
+    assert lake.read("SELECT source FROM ingest_log")["source"].to_list() == ["journal"]
+    lake.run(lambda tx: tx.set_progress("import:abc", 1))
+    assert lake.progress("import:abc") == 1
+
+
 def test_replace_changes_what_differs_and_nothing_else(lake: Lake) -> None:
     first = frame("event_margins", [margin("a", revenue="1"), margin("b", revenue="2"), margin("c", revenue="3")])
     keys = first.select("signal_id")

@@ -2,7 +2,8 @@
 
 import os
 import time
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -85,6 +86,32 @@ def test_snapshots_thin_out_with_age() -> None:
     assert expirable(snapshots, NOON, Policy()) == [0, 1, 3]
     assert expirable(snapshots, after(days=365), Policy()) == [0, 1, 2, 3, 4, 5, 6]
     assert expirable(snapshots.clear(), NOON, Policy()) == []
+    assert expirable(snapshots, NOON, Policy(), named=[1]) == [0, 3]
+
+
+def reprice_row(name: str, snapshot: int, at: datetime, *, changed: int = 1, finished: bool = True) -> pl.DataFrame:
+    said = {"reprice_id": name, "started_at": at, "finished_at": at if finished else None, "catalog_id": "c"}
+    return frame("reprices", [said | {"snapshot_before": snapshot, "changed": changed}])
+
+
+def test_what_was_before_a_reprice_can_be_read_long_after(lake: Lake) -> None:
+    """A finished one that changed nothing needs no past, and an old one is forgotten."""
+    now = datetime.now(UTC)
+    live_a_while(lake, 6)
+    said = {n: lake.read(f"SELECT {SUM} FROM event_margins AT (VERSION => {n})").row(0) for n in (3, 4)}
+    with lake.transaction() as tx:
+        tx.append("reprices", reprice_row("changed", 3, now - timedelta(days=89)))
+        tx.append("reprices", reprice_row("interrupted", 4, now, changed=0, finished=False))
+        tx.append("reprices", reprice_row("idle", 5, now, changed=0))
+        tx.append("reprices", reprice_row("old", 6, now - timedelta(days=91)))
+    maintain(lake, NO_PATIENCE)
+    kept = lake.read("SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY ALL")["snapshot_id"].to_list()
+    assert kept[:2] == [3, 4]
+    assert not {5, 6} & set(kept)
+    for snapshot, answer in said.items():
+        assert lake.read(f"SELECT {SUM} FROM event_margins AT (VERSION => {snapshot})").row(0) == answer
+    maintain(lake, replace(NO_PATIENCE, keep_reprices=NOW))
+    assert not {3, 4} & set(lake.read("SELECT snapshot_id FROM ducklake_snapshots('lake')")["snapshot_id"])
 
 
 def test_snapshots_nobody_keeps_are_forgotten(lake: Lake) -> None:

@@ -99,3 +99,27 @@ def test_progress_is_one_row_a_source(month: Lake) -> None:
     for position in (1, 2):
         month.run(lambda tx, to=position: tx.set_progress("journal", to))  # type: ignore[misc]
     assert month.read("SELECT source, position FROM ingest_progress").rows() == [("journal", 2)]
+
+
+def test_what_senders_say_stands_beside_what_we_say(lake: Lake) -> None:
+    """Per day and model; an own price differs on purpose, a sender's zero says nothing, an aggregate only repeats."""
+
+    def told(number: int, ours: str, theirs: str, **known: object) -> dict[str, object]:
+        return cost(number, ours, model="m", **ACME) | {"reported_cost_usd": Decimal(theirs)} | known
+
+    rows = [
+        told(1, "1", "1.5"),
+        told(2, "1", "0.25"),
+        told(3, "1", "9", price_rule="ours"),
+        told(4, "1", "0"),
+        told(5, "1", "9", status="aggregate"),
+        told(6, "9", "9", status="reported"),
+    ]
+    lake.run(
+        lambda tx: tx.append("costs", frame("costs", [row | {"price_rule": row.get("price_rule")} for row in rows]))
+    )
+    found = lake.read("SELECT * EXCLUDE (day, provider, model) FROM reported_costs_daily").row(0, named=True)
+    assert found == {
+        "calls": 2, "cost_usd": Decimal(2), "reported_cost_usd": Decimal("1.75"), "difference_usd": Decimal("-0.25"),
+        "drift_pct": Decimal("-12.5"), "worst_cost_id": rows[1]["cost_id"],
+    }  # fmt: skip

@@ -1,0 +1,34 @@
+"""Working out again what some traces of the lake cost and earn: nothing new comes in, only differences are written."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from analytics.component import Component, Seeds, load_component
+from analytics.recompute import Changes, Fresh, Pricer, recompute
+from analytics.revenue_rules import RevenueRule
+from lake.commit import Transaction
+from lake.schema import TABLES
+
+
+def seeds_of(traces: pl.Series | None = None, scopes: pl.Series | None = None) -> Seeds:
+    """Seeds of a part of the lake: trace ids, or scopes that signals claim."""
+    none = pl.Series([], dtype=pl.String)
+    return Seeds(none if traces is None else traces, none, none if scopes is None else scopes, none)
+
+
+def around(tx: Transaction, seeds: Seeds, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
+    """Recompute the part of the lake that is connected with the seeds."""
+    return rework(tx, load_component(tx, seeds, price), rules)
+
+
+def rework(tx: Transaction, part: Component, rules: Sequence[RevenueRule]) -> Changes:
+    """Recompute a part of the lake as it is given, and write what differs from what is stored."""
+    return recompute(tx, part, _nothing_fresh(part.calls), rules)
+
+
+def _nothing_fresh(calls: pl.DataFrame) -> Fresh:
+    def empty(table: str) -> pl.DataFrame:
+        return TABLES[table].polars_schema.to_frame()
+
+    return Fresh(empty("spans"), calls.clear(), empty("signals"), empty("costs"), empty("signals"))

@@ -1,0 +1,89 @@
+"""Pricing stored calls again: what each would cost under other prices, and what that changes of its row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from analytics.component import CALL_COLUMNS
+from analytics.frames import MONEY_PARTS, MONEY_SUM
+from analytics.recompute import Pricer
+from lake.commit import Transaction
+from receiver.dialects.schema import CALL_SCHEMA
+
+Estimate = Callable[[Transaction, pl.DataFrame], pl.DataFrame]
+"""Improves the usage of calls (CALL_SCHEMA and customer_id) before they are priced; the same rows in the same order."""
+
+STORED_COLUMNS = (*CALL_COLUMNS, "customer_id")
+"""Columns of `costs` that pricing a call again starts from."""
+
+NEW = "new_"
+"""Prefix of a column's value under the new prices."""
+
+_AGGREGATE = pl.col("status") == "aggregate"
+_WITH_MONEY = ("status", *MONEY_PARTS, "cost_usd", "original_cost", "fx_rate")
+"""Columns that pricing fills but an aggregate's row does not keep."""
+
+
+@dataclass(frozen=True)
+class NewPrices:
+    """What calls are to be priced by.
+
+    catalog_id: the price book. rules_id: identifies everything else that decides a price. price: prices calls that name
+    no catalog by this book. record: puts the book into the lake (done with the first row that uses it).
+    """
+
+    catalog_id: str
+    rules_id: str
+    price: Pricer
+    record: Callable[[Transaction], None]
+    estimate: Estimate | None = None
+
+    def of(self, tx: Transaction, calls: pl.DataFrame) -> pl.DataFrame:
+        """Calls (CALL_SCHEMA and customer_id) with these prices: CALL_COLUMNS, the same rows in the same order."""
+        bare = calls.select(*CALL_SCHEMA, "customer_id")
+        known = self.estimate(tx, bare) if self.estimate else bare
+        return self.price(known.with_columns(pl.lit(None, pl.String).alias("catalog_id"))).select(CALL_COLUMNS)
+
+
+def compared(stored: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:
+    """Stored calls (STORED_COLUMNS) beside the same rows priced anew (CALL_COLUMNS; their columns get the prefix NEW).
+
+    Adds billable (it is no aggregate), rewritten (something of the row changes) and changed (its cost or status does).
+    """
+    both = stored.hstack(priced.select(pl.all().name.prefix(NEW)))
+    always = pl.any_horizontal(_differs(name) for name in CALL_COLUMNS if name not in _WITH_MONEY)
+    of_billable = pl.any_horizontal(map(_differs, _WITH_MONEY))
+    return both.with_columns(
+        billable=~_AGGREGATE,
+        rewritten=always | (~_AGGREGATE & of_billable),
+        changed=~_AGGREGATE & (_differs("cost_usd") | _differs("status")),
+    )
+
+
+def grouped(both: pl.DataFrame) -> pl.DataFrame:
+    """What `compared` found, for each provider, model and customer_id of the billable calls.
+
+    calls; rewritten and changed of them; newly_priced, newly_unpriced; before_usd and after_usd: known cost then and
+    now; newly_priced_usd: the part of after_usd that nothing was known of before. Money is Decimal(38, 12).
+    """
+    known, known_now = pl.col("cost_usd").is_not_null(), pl.col(NEW + "cost_usd").is_not_null()
+    after = pl.col(NEW + "cost_usd").cast(MONEY_SUM)
+    model = pl.coalesce(NEW + "model", "model", "response_model", "request_model")
+    return (
+        both.filter("billable")
+        .group_by("provider", model.alias("model"), "customer_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("calls"),
+            pl.col("rewritten", "changed").sum().cast(pl.Int64),
+            (~known & known_now).sum().cast(pl.Int64).alias("newly_priced"),
+            (known & ~known_now).sum().cast(pl.Int64).alias("newly_unpriced"),
+            pl.col("cost_usd").cast(MONEY_SUM).sum().alias("before_usd"),
+            after.sum().alias("after_usd"),
+            after.filter(~known).sum().alias("newly_priced_usd"),
+        )
+    )
+
+
+def _differs(name: str) -> pl.Expr:
+    return pl.col(name).ne_missing(pl.col(NEW + name))
