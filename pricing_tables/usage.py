@@ -10,6 +10,9 @@ from typing import Final
 
 import polars as pl
 
+from pricing_tables import amounts
+from pricing_tables.units import AMOUNTS
+
 TOKENS: Final = (
     "input_tokens",
     "cache_read_tokens",
@@ -73,14 +76,29 @@ REASONS: Final[dict[int, str]] = {
 """Problem code -> `rate_note`; `UNKNOWN_MODEL` and `BLOCKED` are explained by the name and by the rate."""
 
 
+PLAIN_PARTS: Final = ("input", "cache_read", "write_5m", "write_1h", "output")
+"""The parts that almost every call consists of."""
+
+
 def reported_counts(calls: pl.DataFrame) -> frozenset[str]:
     """The count columns that hold anything at all in this batch; the others need no arithmetic."""
-    return frozenset(name for name in (*TOKENS, *EACH) if calls[name].null_count() < calls.height)
+    return frozenset(name for name in (*TOKENS, *EACH, *AMOUNTS) if calls[name].null_count() < calls.height)
 
 
 def parts_in(present: frozenset[str]) -> list[str]:
     """The billed parts that can be non-zero when only these counts are reported."""
     return [part for part, needs in NEEDS.items() if present.issuperset(needs)]
+
+
+def split_plain(present: frozenset[str]) -> dict[str, pl.Expr]:
+    """Counts (Int64) of `PLAIN_PARTS` of calls that hold no other parts; a negative one is invalid usage."""
+    read, short, long = (_count(f"cache_{name}_tokens", present) for name in ("read", "write_5m", "write_1h"))
+    cached = {name for name in present if name.startswith("cache_")}
+    fresh = _count("input_tokens", present)
+    for name in sorted(cached):
+        fresh = fresh - _count(name, present)
+    counts = {"input": fresh, "cache_read": read, "write_5m": short, "write_1h": long}
+    return {**counts, "output": _count("output_tokens", present)}
 
 
 def split(frame: pl.DataFrame, present: frozenset[str]) -> pl.DataFrame:
@@ -91,13 +109,13 @@ def split(frame: pl.DataFrame, present: frozenset[str]) -> pl.DataFrame:
     """
 
     def count(name: str) -> pl.Expr:
-        return pl.col(name).fill_null(0) if name in present else pl.lit(0, dtype=pl.Int64)
+        return _count(name, present)
 
     def apart(name: str) -> pl.Expr:
         return pl.when(pl.col(APART[name])).then(count(name)).otherwise(0) if name in present else count(name)
 
     audio, image, read = apart("audio_input_tokens"), apart("image_input_tokens"), count("cache_read_tokens")
-    frame = frame.with_columns(
+    frame = amounts.with_amounts(frame, present).with_columns(
         cached=read + count("cache_write_5m_tokens") + count("cache_write_1h_tokens"),
         n_write_5m=count("cache_write_5m_tokens"),
         n_write_1h=count("cache_write_1h_tokens"),
@@ -127,9 +145,13 @@ def split(frame: pl.DataFrame, present: frozenset[str]) -> pl.DataFrame:
     )
 
 
+def _count(name: str, present: frozenset[str]) -> pl.Expr:
+    return pl.col(name).fill_null(0) if name in present else pl.lit(0, dtype=pl.Int64)
+
+
 def no_usage(present: frozenset[str]) -> pl.Expr:
     """Does the call say nothing about its usage? A request count alone tells only a rate per request anything."""
-    silent = [pl.col(name).is_null() for name in (*TOKENS, "search_requests") if name in present]
+    silent = [pl.col(name).is_null() for name in (*TOKENS, "search_requests", *AMOUNTS) if name in present]
     nothing = pl.all_horizontal(silent) if silent else pl.lit(value=True)
     by_request = pl.col("bills_requests_only") & pl.col("requests").is_not_null()
     return (pl.col("usage_source") == "missing").fill_null(value=False) | (nothing & ~by_request)
@@ -139,7 +161,9 @@ def problem(present: frozenset[str]) -> pl.Expr:
     """Int8 code of the first reason why a call has no price of ours, null when it has one. Needs `split`'s columns."""
     tokens = [name for name in TOKENS if name in present]
     each = [name for name in EACH if name in present]
-    too_many = [*(pl.col(name) > MAX_TOKENS for name in tokens), *(pl.col(name) > MAX_EACH for name in each)]
+    below, above = amounts.impossible(present)
+    too_many = [*(pl.col(name) > MAX_TOKENS for name in tokens), *(pl.col(name) > MAX_EACH for name in each), *above]
+    negative = [*(pl.col(name) < 0 for name in (*tokens, *each)), *below]
     # A search or a rerank is billed by itself; it need not count tokens.
     searched = pl.all_horizontal(*(pl.col(name).is_null() for name in tokens), pl.col("n_search") > 0)
     text_in = pl.col("text_in_unrated") & (pl.col("n_input") + pl.col("cached") > 0)
@@ -147,8 +171,8 @@ def problem(present: frozenset[str]) -> pl.Expr:
         1: no_usage(present),
         UNKNOWN_MODEL: pl.col("unknown"),
         3: pl.col("occurred_at").is_null(),
-        BLOCKED: pl.col("blocked"),
-        5: pl.any_horizontal(*(pl.col(name) < 0 for name in (*tokens, *each)), pl.lit(value=False)),
+        BLOCKED: pl.col("blocked") & ~(pl.col("by_amount") & amounts.served(present)),
+        5: pl.any_horizontal(*negative, pl.lit(value=False)),
         6: pl.any_horizontal(*too_many, pl.lit(value=False)),
         7: pl.col("bills_input") & pl.col("input_tokens").is_null() & ~searched,
         8: pl.col("bills_output") & pl.col("output_tokens").is_null() & ~searched,
