@@ -6,6 +6,8 @@ number of `SCALE`-ths of a pico-dollar, so that a component is rounded only once
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Final
 
 import polars as pl
@@ -25,7 +27,7 @@ MAX_AMOUNT: Final = {
 _SECONDS: Final = ("audio_seconds", "video_seconds")
 _MICRO: Final = 10**6
 _FACTORS: Final = {
-    # count * (1e-18 dollars per thousand, per million, or per hour and count in millionths) in SCALE-ths of a pico-dollar
+    # Of count * price in 1e-18 dollars per thousand, million or hour; seconds are counted in millionths.
     "images": SCALE // 10**9,
     "audio_seconds": SCALE // (3_600 * 10**12),
     "video_seconds": SCALE // (3_600 * 10**12),
@@ -40,9 +42,9 @@ _IN_TOKENS: Final = {
 """Amount -> flags of a rate that bills the same thing by tokens, where the call reports those: never billed twice."""
 
 
-def with_amounts(calls: pl.DataFrame, present: frozenset[str]) -> pl.DataFrame:
-    """Add `n_AMOUNT` (Int128; seconds in millionths) for the present amounts; null where the call does not say."""
-    return calls.with_columns(_count(name).alias(f"n_{name}") for name in AMOUNTS if name in present)
+def counts(present: frozenset[str]) -> dict[str, pl.Expr]:
+    """`n_AMOUNT` (Int128; seconds in millionths) for the present amounts; null where the call does not say."""
+    return {f"n_{name}": _count(name) for name in AMOUNTS if name in present}
 
 
 def served(present: frozenset[str]) -> pl.Expr:
@@ -54,10 +56,7 @@ def served(present: frozenset[str]) -> pl.Expr:
 def charges(present: frozenset[str]) -> pl.Expr | None:
     """All charges by amount of a call in `SCALE`-ths of a pico-dollar (Int128); None when there cannot be any."""
     terms = [_charge(name, present).fill_null(0) for name in AMOUNTS if name in present]
-    total = None
-    for term in terms:
-        total = term if total is None else total + term
-    return total
+    return reduce(add, terms) if terms else None
 
 
 def impossible(present: frozenset[str]) -> tuple[list[pl.Expr], list[pl.Expr]]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from pricing_tables.cells import FIRST_CELL, GAP_CELL, dense_rates
+from pricing_tables.cells import FIRST_CELL, GAP_CELL, UNKNOWN_CELL, dense_rates, special_flag
 
 STANDARD: Final = "standard"
 CONTEXTS: Final = ("batch", "flex", "priority", "fast")
@@ -35,19 +37,30 @@ Key = tuple[str, str, str | None]
 
 
 @dataclass(frozen=True)
+class Card:
+    """Where a card's cells lie: from `base` on, days outermost, tiers innermost. Edges ascend: microseconds since the
+    epoch, microseconds of `period` (a day, or a week from Monday on), tokens. `traits`: flags of any of its cells."""
+
+    base: int
+    steps_day: int
+    steps_clock: int
+    period: int
+    day_edges: tuple[int, ...]
+    clock_edges: tuple[int, ...]
+    tier_edges: tuple[int, ...]
+    traits: frozenset[str]
+
+
+@dataclass(frozen=True)
 class CardBook:
     """Integer tables of a catalog.
 
-    `cards`: card (UInt32), base (first cell), cells (how many), steps_day, steps_clock, period (microseconds that its
-    windows repeat after: a day or a week), and edge lists day_edges, clock_edges, tier_edges (List(Int64):
-    microseconds since the epoch, microseconds of the period from Monday on, tokens).
     `cells`: row number = cell; cell 0 is that of unknown models. Columns of `dense_rates` and context_note.
-    `index`: key -> card. `regions`: model -> regions that it has rates for.
+    `cards`: key -> card. `regions`: model -> regions that it has rates for.
     """
 
-    cards: pl.DataFrame
     cells: pl.DataFrame
-    index: dict[Key, int]
+    cards: dict[Key, Card]
     regions: dict[str, frozenset[str]]
 
 
@@ -96,30 +109,27 @@ def build_cards(rates: pl.DataFrame) -> CardBook:
     for model, _, region in by_key:
         if region is not None:
             regions.setdefault(model, set()).add(region)
-    cards: list[dict[str, Any]] = []
-    cells: list[tuple[int, str | None]] = [(0, None)]
-    index: dict[Key, int] = {}
-    for key in by_key:
-        grid = _grid(key, _layers(key, by_key))
-        index[key] = len(cards)
-        cards.append({"card": len(cards), "base": len(cells), **grid.axes})
-        cells.extend(grid.cells)
-    picks, notes = zip(*cells, strict=True)
+    grids = {key: _grid(key, _layers(key, by_key)) for key in by_key}
+    picks, notes = zip((UNKNOWN_CELL, None), *chain.from_iterable(grid.cells for grid in grids.values()), strict=True)
     table = dense_rates(usable).select(pl.all().gather(pl.Series(picks, dtype=pl.UInt32)))
-    return CardBook(
-        pl.DataFrame(cards, schema=_CARD_SCHEMA),
-        table.with_columns(pl.Series("context_note", notes, dtype=pl.String)),
-        index,
-        {model: frozenset(found) for model, found in regions.items()},
-    )
+    cells = table.with_columns(pl.Series("context_note", notes, dtype=pl.String)).with_columns(special_flag())
+    bases = np.cumsum([1, *(len(grid.cells) for grid in grids.values())])
+    cards = {
+        key: Card(base, *grid.axes, traits)
+        for (key, grid), base, traits in zip(grids.items(), bases.tolist(), _traits(cells, bases), strict=False)
+    }
+    return CardBook(cells, cards, {model: frozenset(found) for model, found in regions.items()})
 
 
-_EDGES: Final = pl.List(pl.Int64)
-_CARD_SCHEMA: Final[dict[str, Any]] = {
-    "card": pl.UInt32,
-    **dict.fromkeys(("base", "cells", "steps_day", "steps_clock", "period"), pl.Int64),
-    **dict.fromkeys(("day_edges", "clock_edges", "tier_edges"), _EDGES),
-}
+def _traits(cells: pl.DataFrame, bases: npt.NDArray[np.int64]) -> list[frozenset[str]]:
+    """Per card the flags that any of its cells has, and the prices with a rest that any of them holds."""
+    flags = [name for name, dtype in cells.schema.items() if dtype == pl.Boolean]
+    rests = [name for name in cells.columns if name.startswith("r_")]
+    table = cells.select(pl.col(flags).fill_null(value=False), pl.col(rests).fill_null(0) != 0)
+    if len(bases) == 1:
+        return []
+    found = np.logical_or.reduceat(table.to_numpy(), bases[:-1], axis=0)
+    return [frozenset(name for name, holds in zip(table.columns, row, strict=True) if holds) for row in found.tolist()]
 
 
 def _by_key(rates: pl.DataFrame) -> dict[Key, list[_Rate]]:
@@ -158,7 +168,9 @@ def _layers(key: Key, by_key: dict[Key, list[_Rate]]) -> list[_Layer]:
 
 @dataclass(frozen=True)
 class _Grid:
-    axes: dict[str, Any]
+    """The fields of a `Card` between base and traits, and its cells: rows of the dense table with their notes."""
+
+    axes: tuple[int, int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
     cells: list[tuple[int, str | None]]
 
 
@@ -171,25 +183,19 @@ def _grid(key: Key, layers: list[_Layer]) -> _Grid:
     clocks = [0, *_edges(edge for span in spans for edge in span if edge < period)]
     tiers = [0, *_edges(rate.tier for rate in rates)]
     found = [[[_pick(key, layers, day, clock, tier) for tier in tiers] for clock in clocks] for day in days]
-    values = sorted(set(sum((row for plane in found for row in plane), [])), key=str)
+    values = sorted(set(chain.from_iterable(chain.from_iterable(found))), key=str)
     number = {value: place for place, value in enumerate(values)}
     grid = np.array([[[number[value] for value in row] for row in plane] for plane in found])
-    kept: list[list[Any]] = []
-    for axis, edges in enumerate((days, clocks, tiers)):
+    kept: list[tuple[int, ...]] = []
+    axes: tuple[Sequence[int | None], ...] = (days, clocks, tiers)
+    for axis, edges in enumerate(axes):
         same = np.all(np.diff(grid, axis=axis) == 0, axis=tuple({0, 1, 2} - {axis}))
-        keep = [0, *(np.flatnonzero(~same) + 1).tolist()]
-        grid = np.take(grid, keep, axis=axis)
-        kept.append([edges[place] for place in keep[1:]])
-    axes = {
-        "cells": grid.size,
-        "steps_day": grid.shape[1] * grid.shape[2],
-        "steps_clock": grid.shape[2],
-        "period": period,
-        "day_edges": kept[0],
-        "clock_edges": kept[1],
-        "tier_edges": kept[2],
-    }
-    return _Grid(axes, [values[place] for place in grid.ravel().tolist()])
+        keep = np.flatnonzero(~same) + 1
+        grid = np.take(grid, [0, *keep.tolist()], axis=axis)
+        kept.append(tuple(edge for place in keep.tolist() if (edge := edges[place]) is not None))
+    steps = (grid.shape[1] * grid.shape[2], grid.shape[2])
+    cells = [values[place] for place in grid.ravel().tolist()]
+    return _Grid((*steps, period, kept[0], kept[1], kept[2]), cells)
 
 
 def _pick(key: Key, layers: list[_Layer], day: int | None, clock: int, tier: int) -> tuple[int, str | None]:

@@ -88,6 +88,18 @@ def dense_rates(rates: pl.DataFrame) -> pl.DataFrame:
 _TEXT: Final = {"blocked_reason": pl.String()}
 
 
+def special_flag() -> pl.Expr:
+    """`special`: may a plain call that lands on this cell need more than count times price? Needs `context_note`."""
+    said = ("blocked_reason", "context_note", "alias_of", "currency")
+    return pl.any_horizontal(
+        pl.col("rate_id").is_null(),
+        *(pl.col(name).is_not_null() for name in said),
+        *("fine", "cache_read_standard", "cache_write_standard", "text_in_unrated", "text_out_unrated"),
+        "bills_requests_only",
+        pl.col("p_request") != 0,
+    ).alias("special")
+
+
 def _flags() -> list[pl.Expr]:
     """What a rate prices apart and what it bills at all."""
     apart = {

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Final
 
-import numpy as np
 import polars as pl
 
-from pricing_tables.cards import STANDARD, WEEK_SHIFT_US
+from pricing_tables.cards import DAY_US, STANDARD, WEEK_SHIFT_US, Card
 from pricing_tables.catalog import Catalog
 from pricing_tables.cells import UNKNOWN_CELL
 from pricing_tables.regions import spellings
@@ -27,7 +27,6 @@ _KEYS: Final[dict[str, pl.DataType]] = {
 _FOUND: Final[dict[str, pl.DataType]] = {
     "model": pl.String(),
     "match": pl.String(),
-    "card": pl.UInt32(),
     "unknown": pl.String(),
     "name_note": pl.String(),
 }
@@ -40,13 +39,16 @@ _MIX: Final = 0x9E3779B97F4A7C15
 @dataclass(frozen=True)
 class Lookup:
     """`names`: one row per distinct names (model, match, unknown, name_note). Per call: `name` (row of `names`) and
-    `cell` (row of the catalog's cells; that of unknown models where there is none). `used`: the cells that a call of
-    this batch may have, a superset of those it has."""
+    `cell` (row of the catalog's cells; that of unknown models where there is none). `traits`: flags that a cell of
+    this batch's cards has, a superset of those of the cells that its calls lie in."""
 
     names: pl.DataFrame
     name: pl.Series
     cell: pl.Series
-    used: pl.DataFrame
+    traits: frozenset[str]
+
+
+_NO_CARD: Final = Card(UNKNOWN_CELL, 0, 0, DAY_US, (), (), (), frozenset({"special"}))
 
 
 def find_rates(calls: pl.DataFrame, catalog: Catalog) -> Lookup:
@@ -54,10 +56,10 @@ def find_rates(calls: pl.DataFrame, catalog: Catalog) -> Lookup:
     varying = [key for key in _KEYS if calls[key].null_count() < calls.height]
     if not catalog.cards.regions and "region" in varying:
         varying.remove("region")
-    first, name = distinct_rows(calls.select(varying or ["provider"]))
-    names = _resolve(calls.select(varying).select(pl.all().gather(first)), catalog)
-    cards = names.select("card").join(catalog.cards.cards, on="card", how="left", maintain_order="left")
-    return Lookup(names, name, _cells(calls, cards, name), _used(cards, catalog))
+    keys = calls.select(varying or ["provider"])
+    first, name = distinct_rows(keys)
+    names, cards = _resolve(keys.select(pl.all().gather(first)), catalog)
+    return Lookup(names, name, _cells(calls, cards, name), frozenset[str]().union(*(card.traits for card in cards)))
 
 
 def distinct_rows(
@@ -87,36 +89,38 @@ def distinct_rows(
     return numbered["row"], joined["kind"]
 
 
-def _resolve(distinct: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+def _resolve(distinct: pl.DataFrame, catalog: Catalog) -> tuple[pl.DataFrame, list[Card]]:
     """The canonical model and the card whose prices apply for each combination of names, or why there is none."""
-    rows: list[tuple[str | None, str | None, int | None, str | None, str | None]] = []
-    absent = {key: pl.lit(None, dtype=dtype).alias(key) for key, dtype in _KEYS.items() if key not in distinct.columns}
-    whole = distinct.with_columns(*absent.values()).select(list(_KEYS))
-    for provider, request_model, response_model, service_tier, batch, region in whole.iter_rows():
-        found = catalog.resolver.resolve(provider, request_model, response_model)
+    rows: list[tuple[str | None, ...]] = []
+    cards: list[Card] = []
+    for row in distinct.iter_rows(named=True):
+        found = catalog.resolver.resolve(row.get("provider"), row.get("request_model"), row.get("response_model"))
         if found.rated_as is None:
-            rows.append((None, None, None, found.note, None))
+            rows.append((None, None, found.note, None))
+            cards.append(_NO_CARD)
             continue
-        context, tier_note = _context(service_tier, batch)
-        card, special = _card(catalog, found.rated_as, context, region)
+        context, tier_note = _context(row.get("service_tier"), row.get("batch"))
+        card, special = _card(catalog, found.rated_as, context, row.get("region"))
         if card is None:
-            where = f"region {region}" if region else "calls that name no region"
-            rows.append((None, None, None, f"no rate for {where}: {found.rated_as}", None))
+            where = f"region {row['region']}" if row.get("region") else "calls that name no region"
+            rows.append((None, None, f"no rate for {where}: {found.rated_as}", None))
+            cards.append(_NO_CARD)
             continue
         notes = "; ".join(text for text in (found.note, tier_note, special) if text)
-        rows.append((found.model, found.match, card, None, notes or None))
-    return whole.hstack(pl.DataFrame(rows, schema=_FOUND, orient="row"))
+        rows.append((found.model, found.match, None, notes or None))
+        cards.append(card)
+    return pl.DataFrame(rows, schema=_FOUND, orient="row"), cards
 
 
-def _card(catalog: Catalog, model: str, context: str, region: str | None) -> tuple[int | None, str | None]:
+def _card(catalog: Catalog, model: str, context: str, region: str | None) -> tuple[Card | None, str | None]:
     """The card for a kind of request in a region, or the nearest more general one and what must be said then."""
     book = catalog.cards
     own = book.regions.get(model, frozenset()) if region else frozenset()
-    places: list[str | None] = [name for name in spellings(region or "") if name in own]
+    places: list[str | None] = [name for name in spellings(region or "") if name in own] if own else []
     no_region = f"standard rate used: no {region} rate" if own else None
     for kind in dict.fromkeys((context, STANDARD)):
         for place in (*places, None):
-            card = book.index.get((model, kind, place))
+            card = book.cards.get((model, kind, place))
             if card is not None:
                 no_context = f"standard rate used: no {context} rate" if kind != context else None
                 notes = [no_context, no_region if place is None else None]
@@ -135,70 +139,57 @@ def _context(service_tier: str | None, batch: bool | None) -> tuple[str, str | N
     return (tier, None) if tier in _SPECIAL_TIERS else (STANDARD, f"standard rate used: no {tier} rate")
 
 
-def _used(cards: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
-    """The cells of the batch's cards."""
-    spans = cards.select("base", "cells").drop_nulls().unique().rows()
-    known = [np.arange(base, base + count, dtype=np.uint32) for base, count in spans]
-    return catalog.cards.cells.select(
-        pl.all().gather(pl.Series(np.concatenate(known) if known else [], dtype=pl.UInt32))
-    )
-
-
-def _cells(calls: pl.DataFrame, cards: pl.DataFrame, name: pl.Series) -> pl.Series:
+def _cells(calls: pl.DataFrame, cards: list[Card], name: pl.Series) -> pl.Series:
     """Cell of each call: its card's first cell plus how many edges of time, window and context it has passed.
 
     Edges that all calls of the batch lie on the same side of cost nothing: they are counted once per card. A call
     without a time gets some cell of its card; it has no price anyway.
     """
-    seen = calls.select(
-        first=pl.col("occurred_at").dt.epoch("us").min().fill_null(0),
-        last=pl.col("occurred_at").dt.epoch("us").max().fill_null(0),
-        most=pl.col("input_tokens").max().fill_null(0),
+    moments = calls.select(pl.col("occurred_at").dt.epoch("us").alias("day"), pl.col("input_tokens").alias("tier"))
+    first, last, most = moments.select(
+        first=pl.col("day").min(), last=pl.col("day").max(), most=pl.col("tier").max()
+    ).row(0)
+    day, clock, tier = [], [], []
+    base = []
+    for card in cards:
+        begun = 0 if first is None else bisect_right(card.day_edges, first)
+        base.append(card.base + begun * card.steps_day)
+        day.append(card.day_edges[begun : 0 if last is None else bisect_right(card.day_edges, last)])
+        clock.append(card.clock_edges)
+        tier.append(card.tier_edges[: 0 if most is None else bisect_right(card.tier_edges, most)])
+    edges = {axis: _padded(lists) for axis, lists in (("day", day), ("clock", clock), ("tier", tier))}
+    steps = {"day": [card.steps_day for card in cards], "clock": [card.steps_clock for card in cards]}
+    table = pl.DataFrame(
+        [pl.Series("cell", base, dtype=pl.UInt32)]
+        + [pl.Series(f"{axis}_{place}", column) for axis in edges for place, column in enumerate(edges[axis])]
+        + [pl.Series(f"steps_{axis}", of_cards, dtype=pl.UInt32) for axis, of_cards in steps.items()]
+        + [pl.Series("period", [card.period for card in cards], dtype=pl.Int64)]
     )
-    first, last, most = seen.row(0)
-    edge = pl.element()
-    cards = cards.select(
-        (pl.col("base") + pl.col("day_edges").list.eval(edge <= first).list.sum() * pl.col("steps_day"))
-        .fill_null(UNKNOWN_CELL)
-        .alias("base"),
-        pl.col("steps_day", "steps_clock", "period").fill_null(1),
-        pl.col("day_edges").list.eval(edge.filter((edge > first) & (edge <= last))),
-        pl.col("clock_edges"),
-        pl.col("tier_edges").list.eval(edge.filter(edge <= most)),
-    )
-    places = {axis: _places(cards, f"{axis}_edges") for axis in ("day", "clock", "tier")}
-    days, clocks, tiers = ([edge.meta.output_name() for edge in places[axis]] for axis in places)
-    cards = cards.select(
-        "base", "steps_day", "steps_clock", "period", *(edge for axis in places.values() for edge in axis)
-    )
-    moments = calls.select(pl.col("occurred_at").dt.epoch("us"), pl.col("input_tokens").fill_null(0))
-    cell = cards["base"].gather(name)
-    if days or tiers:
-        wanted = [*days, *tiers, *(["steps_day"] if days else [])]
-        frame = moments.hstack(cards.select(pl.col(wanted).gather(name))).with_columns(cell.alias("cell"))
-        later = _passed("occurred_at", days) * pl.col("steps_day") if days else pl.lit(0, dtype=pl.Int64)
-        cell = frame.select(pl.col("cell") + later + _passed("input_tokens", tiers)).to_series()
-    if clocks:
+    wide = [f"{axis}_{place}" for axis in ("day", "tier") for place in range(len(edges[axis]))]
+    frame = table.select(pl.col(["cell", *wide, *(["steps_day"] if edges["day"] else [])]).gather(name))
+    if wide:
+        later = _passed("day", len(edges["day"])) * pl.col("steps_day") if edges["day"] else pl.lit(0, dtype=pl.UInt32)
+        frame = frame.hstack(moments).select(pl.col("cell") + later + _passed("tier", len(edges["tier"])))
+    cell = frame["cell"]
+    if edges["clock"]:
         # Few models have windows: only their calls are looked at.
-        rows = (cards[clocks[0]] != _NEVER).gather(name).arg_true()
-        few = cards.select(pl.col("period", "steps_clock", *clocks).gather(name.gather(rows)))
-        few = few.with_columns((moments["occurred_at"].gather(rows) + WEEK_SHIFT_US).alias("moment"))
+        rows = pl.Series([bool(card.clock_edges) for card in cards], dtype=pl.Boolean).gather(name).arg_true()
+        clocks = [f"clock_{place}" for place in range(len(edges["clock"]))]
+        few = table.select(pl.col("period", "steps_clock", *clocks).gather(name.gather(rows)))
+        few = few.with_columns((moments["day"].gather(rows) + WEEK_SHIFT_US).alias("moment"))
         few = few.with_columns((pl.col("moment") % pl.col("period")).alias("clock"))
-        steps = few.select(_passed("clock", clocks) * pl.col("steps_clock")).to_series()
-        cell = cell.scatter(rows, cell.gather(rows) + steps)
-    return cell.cast(pl.UInt32).alias("cell")
+        passed = few.select(_passed("clock", len(clocks)) * pl.col("steps_clock")).to_series()
+        cell = cell.scatter(rows, cell.gather(rows) + passed)
+    return cell
 
 
-def _places(cards: pl.DataFrame, column: str) -> list[pl.Expr]:
-    """A list column as one column per place, padded with an edge that nothing passes."""
-    width = cards[column].list.len().max()
-    return [
-        pl.col(column).list.get(place, null_on_oob=True).fill_null(_NEVER).alias(f"{column}_{place}")
-        for place in range(width if isinstance(width, int) else 0)
-    ]
+def _padded(lists: list[tuple[int, ...]]) -> list[list[int]]:
+    """Edges of each card as one column per place, padded with an edge that nothing passes."""
+    width = max(map(len, lists), default=0)
+    return [[edges[place] if place < len(edges) else _NEVER for edges in lists] for place in range(width)]
 
 
-def _passed(position: str, edges: list[str]) -> pl.Expr:
-    """How many of a row's edges its position has reached."""
-    reached = [(pl.col(position) >= pl.col(edge)).fill_null(value=False).cast(pl.Int64) for edge in edges]
-    return reduce(add, reached, pl.lit(0, dtype=pl.Int64))
+def _passed(axis: str, width: int) -> pl.Expr:
+    """How many of its card's edges a call has reached (UInt32)."""
+    reached = [(pl.col(axis) >= pl.col(f"{axis}_{place}")).fill_null(value=False) for place in range(width)]
+    return reduce(add, (each.cast(pl.UInt32) for each in reached), pl.lit(0, dtype=pl.UInt32))

@@ -7,7 +7,7 @@ is done by the long one, `special.py`, for the rows that need it only. Both give
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add, or_
 from typing import Final
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from pricing_tables.catalog import Catalog
 from pricing_tables.lookup import Lookup, find_rates
-from pricing_tables.special import COMPONENTS, MAX_COST_PICO, STATUS, TrustReported, price_special
+from pricing_tables.special import COMPONENTS, MAX_COST_PICO, STATUS, Setting, TrustReported, price_special
 from pricing_tables.units import AMOUNTS
 from pricing_tables.usage import (
     APART,
@@ -24,6 +24,7 @@ from pricing_tables.usage import (
     MAX_TOKENS,
     PLAIN_PARTS,
     TOKENS,
+    parts_in,
     reported_counts,
     split_plain,
 )
@@ -60,37 +61,46 @@ def price_calls(
     money = _plain(calls, lookup, catalog, present, trust_reported)
     odd = money["odd"].arg_true()
     if not odd.len():
-        return _plainly(calls, lookup, catalog, money)
-    special = price_special(calls, lookup, catalog, odd, present, trust_reported, foreign=foreign)
-    cell = lookup.cell.scatter(odd, special["priced_cell"])
-    labels = pl.concat([lookup.names.select("model", "match"), special.select("model", "match")])
-    name = lookup.name.scatter(odd, pl.int_range(lookup.names.height, labels.height, dtype=pl.UInt32, eager=True))
-    place = pl.repeat(None, calls.height, dtype=pl.UInt32, eager=True)
+        return _with_columns(calls, lookup.names, lookup.name, lookup.cell, catalog, money)
+    rests = frozenset(f"r_{part}" for part in parts_in(present)) & lookup.traits
+    special = price_special(calls, lookup, catalog, odd, Setting(present, rests, trust_reported, foreign))
+    return _merged(calls, lookup, catalog, money, odd, special)
+
+
+def _merged(
+    calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, money: pl.DataFrame, odd: pl.Series, special: pl.DataFrame
+) -> pl.DataFrame:
+    """The result of a batch in which the calls at `odd` are as in `special`."""
+    names, name = lookup.names.select("model", "match"), lookup.name
+    renamed = special["alias_of"].is_not_null().arg_true()
+    if renamed.len():
+        aliases = special.select(pl.col("alias_of").gather(renamed).alias("model"), pl.lit("alias").alias("match"))
+        numbers = pl.int_range(names.height, names.height + renamed.len(), dtype=pl.UInt32, eager=True)
+        names, name = pl.concat([names, aliases], rechunk=True), name.scatter(odd.gather(renamed), numbers)
     said = special["rate_note"].is_not_null().arg_true()
-    place = place.scatter(odd.gather(said), said)
+    note = pl.repeat(None, calls.height, dtype=pl.UInt32, eager=True).scatter(odd.gather(said), said)
     status = pl.repeat(0, calls.height, dtype=pl.UInt32, eager=True).scatter(odd, special["status"])
-    amounts = pl.DataFrame([money[f"c_{part}"].scatter(odd, special[f"c_{part}"]) for part in _ADDED])
-    return calls.with_columns(
-        labels["model"].gather(name).alias("model"),
-        labels["match"].gather(name).alias("match"),
-        catalog.cards.cells["rate_id"].gather(cell).alias("rate_id"),
-        pl.Series("catalog_id", [catalog.catalog_id]).gather(cell.to_frame().select(pl.col("cell") * 0).to_series()),
-        special["rate_note"].gather(place).alias("rate_note"),
-        *amounts.select(_dollars()).get_columns(),
+    money = pl.DataFrame([money[f"c_{part}"].scatter(odd, special[f"c_{part}"]) for part in _ADDED])
+    cell = lookup.cell.scatter(odd, special["cell"])
+    whole = _with_columns(calls, names, name, cell, catalog, money)
+    return whole.with_columns(
+        pl.when(cell.is_not_null()).then("catalog_id").alias("catalog_id"),
+        special["rate_note"].gather(note).alias("rate_note"),
         pl.Series("status", STATUS, dtype=pl.String).gather(status),
-        *_NO_RULE,
     )
 
 
-def _plainly(calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, money: pl.DataFrame) -> pl.DataFrame:
-    """The result of a batch in which nothing is special."""
+def _with_columns(
+    calls: pl.DataFrame, names: pl.DataFrame, name: pl.Series, cell: pl.Series, catalog: Catalog, money: pl.DataFrame
+) -> pl.DataFrame:
+    """The calls with everything that `price_calls` adds, as if none of them were special."""
     return calls.with_columns(
-        lookup.names["model"].gather(lookup.name).alias("model"),
-        lookup.names["match"].gather(lookup.name).alias("match"),
-        catalog.cards.cells["rate_id"].gather(lookup.cell).alias("rate_id"),
+        names["model"].gather(name).alias("model"),
+        names["match"].gather(name).alias("match"),
+        catalog.cards.cells["rate_id"].gather(cell).alias("rate_id"),
         pl.lit(catalog.catalog_id).alias("catalog_id"),
         pl.lit(None, dtype=pl.String).alias("rate_note"),
-        *money.select(_dollars()).get_columns(),
+        *money.select(_DOLLARS).get_columns(),
         pl.lit(STATUS[0]).alias("status"),
         *_NO_RULE,
     )
@@ -100,82 +110,89 @@ def _plain(
     calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, present: frozenset[str], trust_reported: TrustReported
 ) -> pl.DataFrame:
     """Each component and their sum in whole pico-dollars (c_NAME, Int64), right where `odd` is false."""
-    counts = split_plain(present)
-    parts = [part for part in PLAIN_PARTS if part == "input" or counts[part].meta.root_names()]
-    flags, odd = _odd(calls, lookup, present, trust_reported)
+    tests = _tests(calls, lookup, present, trust_reported)
+    flags = [test for test in tests if test in _FLAGS] + ["bills_output"] * ("no output" in tests)
+    parts, charges = _charges(present)
     cells = catalog.cards.cells.select(*(f"p_{part}" for part in parts), *flags)
-    frame = calls.lazy().with_columns(cells.select(pl.all().gather(lookup.cell)).get_columns())
-    frame = frame.with_columns(pl.lit(lookup.names["name_note"].is_not_null().gather(lookup.name)).alias("odd_name"))
-    frame = frame.with_columns(counts[part].alias(f"n_{part}") for part in parts)
-    terms = {part: pl.col(f"n_{part}") * pl.col(f"p_{part}") for part in parts}
-    nothing = pl.lit(0, dtype=pl.Int64)
-    frame = frame.select(
-        *(
-            reduce(add, [terms[part] for part in own if part in parts] or [nothing]).alias(f"c_{name}")
-            for name, own in COMPONENTS.items()
-        ),
-        reduce(add, terms.values()).alias("c_cost"),
-        reduce(or_, odd, pl.col("n_input") < 0).fill_null(value=True).alias("odd"),
-    )
-    return frame.with_columns(pl.col("odd") | (pl.col("c_cost") > MAX_COST_PICO)).collect()
+    frame = calls.select(*_PLAIN_INPUT, *sorted(present)).hstack(cells.select(pl.all().gather(lookup.cell)))
+    if "named" in tests:
+        frame = frame.with_columns(lookup.names["name_note"].is_not_null().gather(lookup.name).alias("named"))
+    return frame.lazy().select(*charges, _odd(tests, present)).collect()
 
 
-def _odd(
+_PLAIN_INPUT: Final = ("occurred_at", "usage_source", "failed", "reported_cost_usd")
+
+
+@lru_cache(maxsize=256)
+def _charges(present: frozenset[str]) -> tuple[list[str], list[pl.Expr]]:
+    """The plain parts that calls may have who report these counts, and the expressions of the components."""
+    counts = split_plain(present)
+    parts = [part for part in PLAIN_PARTS if counts[part].meta.root_names()]
+    terms = {part: counts[part] * pl.col(f"p_{part}") for part in parts}
+    zero = pl.lit(0, dtype=pl.Int64)
+    components = {name: [terms[part] for part in own if part in parts] for name, own in COMPONENTS.items()}
+    charges = [(reduce(add, own) if own else zero).alias(f"c_{name}") for name, own in components.items()]
+    return parts, [*charges, reduce(add, terms.values(), zero).alias("c_cost")]
+
+
+def _tests(
     calls: pl.DataFrame, lookup: Lookup, present: frozenset[str], trust_reported: TrustReported
-) -> tuple[list[pl.Expr], list[pl.Expr]]:
-    """Flags to look up in a call's cell, and what makes a call special; only what occurs in this batch is tested."""
-    used = lookup.used
-    apart = [flag for count, flag in APART.items() if count in present]
-    special = pl.any_horizontal(
-        pl.col("rate_id").is_null(),
-        *(pl.col(name).is_not_null() for name in ("blocked_reason", "context_note", "alias_of", "currency")),
-        *("fine", "cache_read_standard", "cache_write_standard", "text_in_unrated", "text_out_unrated"),
-        "bills_requests_only",
-        *apart,
-        pl.col("p_request") != 0,
-    )
-    odd: list[pl.Expr] = []
-    flags: list[pl.Expr] = []
-    if lookup.names["unknown"].null_count() < lookup.names.height or used.select(special.any()).item():
-        flags.append(special.alias("odd_cell"))
-        odd.append(pl.col("odd_cell"))
-    if lookup.names["name_note"].null_count() < lookup.names.height:
-        odd.append(pl.col("odd_name"))
-    odd += [pl.col(name).is_not_null() for name in ("search_requests", *AMOUNTS) if name in present]
-    counts = [name for name in (*TOKENS, *EACH) if name in present]
-    bounds = calls.select(
-        *(pl.col(name).min().alias(f"least_{name}") for name in counts),
-        *(pl.col(name).max().alias(f"most_{name}") for name in counts),
-        missing=(pl.col("usage_source") == "missing").any(),
-        failed=pl.col("failed").any(),
-        dated=pl.col("occurred_at").null_count() == 0,
-    ).row(0, named=True)
-    for name in counts:
-        limit = MAX_EACH if name in EACH else MAX_TOKENS
-        if bounds[f"least_{name}"] < 0 or bounds[f"most_{name}"] > limit:
-            odd.append(~pl.col(name).is_between(0, limit).fill_null(value=True))
-    if bounds["missing"]:
-        odd.append((pl.col("usage_source") == "missing").fill_null(value=False))
-    if bounds["failed"]:
-        odd.append(pl.col("failed").fill_null(value=False))
-    if not bounds["dated"]:
-        odd.append(pl.col("occurred_at").is_null())
-    if calls["input_tokens"].null_count():
-        odd.append(pl.col("input_tokens").is_null())
-    if calls["output_tokens"].null_count() and used["bills_output"].any():
-        flags.append(pl.col("bills_output"))
-        odd.append(pl.col("output_tokens").is_null() & pl.col("bills_output"))
-    if trust_reported == "prefer":
-        odd.append((pl.col("reported_cost_usd") > 0).fill_null(value=False))
-    return flags, odd
+) -> tuple[str, ...]:
+    """Which of the tests in `_odd` some call of this batch may fail; the others cost nothing."""
+    counts = tuple(name for name in (*TOKENS, *EACH) if name in present)
+    seen = calls.select(_bounds(counts)).row(0, named=True)
+    needed = {
+        "special": "special" in lookup.traits,
+        **{flag: flag in lookup.traits and count in present for count, flag in APART.items()},
+        "named": lookup.names["name_note"].null_count() < lookup.names.height,
+        "missing": seen["missing"],
+        "failed": seen["failed"],
+        "undated": calls["occurred_at"].null_count() > 0,
+        "no input": calls["input_tokens"].null_count() > 0,
+        "no output": calls["output_tokens"].null_count() > 0 and "bills_output" in lookup.traits,
+        "preferred": trust_reported == "prefer",
+        **{f"some {name}": name in present for name in ("search_requests", *AMOUNTS)},
+        **{f"odd {name}": seen[f"least {name}"] < 0 or seen[f"most {name}"] > _LIMITS[name] for name in counts},
+    }
+    return tuple(name for name, holds in needed.items() if holds)
 
 
-def _dollars() -> list[pl.Expr]:
-    """Whole pico-dollars are the unscaled integers of the decimals themselves: no arithmetic, no rounding."""
+@lru_cache(maxsize=256)
+def _bounds(counts: tuple[str, ...]) -> list[pl.Expr]:
     return [
-        pl.col(f"c_{name}")
-        .cast(pl.Int128)
-        .reinterpret(dtype=MONEY)
-        .alias("cost_usd" if name == "cost" else f"{name}_cost_usd")
-        for name in _ADDED
+        *(pl.col(name).min().alias(f"least {name}") for name in counts),
+        *(pl.col(name).max().alias(f"most {name}") for name in counts),
+        (pl.col("usage_source") == "missing").any().alias("missing"),
+        pl.col("failed").any().alias("failed"),
     ]
+
+
+@lru_cache(maxsize=256)
+def _odd(tests: tuple[str, ...], present: frozenset[str]) -> pl.Expr:
+    """What makes a call special: its cell, its name, its kind of usage, or usage that cannot be."""
+    every = {
+        **{flag: pl.col(flag) for flag in _FLAGS},
+        "named": pl.col("named"),
+        "missing": pl.col("usage_source") == "missing",
+        "failed": pl.col("failed"),
+        "undated": pl.col("occurred_at").is_null(),
+        "no input": pl.col("input_tokens").is_null(),
+        "no output": pl.col("output_tokens").is_null() & pl.col("bills_output"),
+        "preferred": pl.col("reported_cost_usd") > 0,
+        **{f"some {name}": pl.col(name).is_not_null() for name in ("search_requests", *AMOUNTS)},
+        **{f"odd {name}": ~pl.col(name).is_between(0, limit) for name, limit in _LIMITS.items()},
+    }
+    _, charges = _charges(present)
+    usual = [split_plain(present)["input"] < 0, charges[-1] > MAX_COST_PICO]
+    failed = [test.fill_null(value=False) for test in (*(every[test] for test in tests), *usual)]
+    odd: pl.Expr = reduce(or_, failed)
+    return odd.alias("odd")
+
+
+_FLAGS: Final = ("special", *APART.values())
+_LIMITS: Final = {**dict.fromkeys(TOKENS, MAX_TOKENS), **dict.fromkeys(EACH, MAX_EACH)}
+_DOLLARS: Final = [
+    # Whole pico-dollars are the unscaled integers of the decimals themselves: no arithmetic, no rounding.
+    pl.col(f"c_{name}").cast(pl.Int128).reinterpret(dtype=MONEY).alias(f"{name}_cost_usd".replace("cost_cost", "cost"))
+    for name in _ADDED
+]

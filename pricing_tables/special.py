@@ -5,7 +5,8 @@ Only prices finer than a pico-dollar and charges by amount are rounded, half to 
 
 from __future__ import annotations
 
-from functools import reduce
+from dataclasses import dataclass
+from functools import lru_cache, reduce
 from operator import add
 from typing import Final, Literal
 
@@ -16,7 +17,9 @@ from pricing_tables.catalog import Catalog
 from pricing_tables.lookup import Lookup
 from pricing_tables.units import AMOUNTS
 from pricing_tables.usage import (
+    APART,
     BLOCKED,
+    NEEDS,
     OUT_OF_RANGE,
     REASONS,
     TOKENS,
@@ -42,7 +45,6 @@ COMPONENTS: Final[dict[str, tuple[str, ...]]] = {
 STATUS: Final = ("priced", "zero_rated", "reported", "unpriced")
 _PRICED, _ZERO_RATED, _REPORTED, _UNPRICED = range(4)
 _YOCTO: Final = 10**12
-_PICO: Final = 10**12
 _FAR: Final = 2 * 10**18
 _GIVEN: Final = (
     "occurred_at",
@@ -53,46 +55,66 @@ _GIVEN: Final = (
     "input_tokens",
     "output_tokens",
 )
+_NEEDED_OF_CELL: Final = (
+    *(f"p_{part}" for part in NEEDS),
+    *(f"a_{name}" for name in AMOUNTS),
+    *APART.values(),
+    *("bills_input", "bills_output", "bills_searches", "bills_requests_only", "text_in_unrated", "text_out_unrated"),
+    *("blocked_reason", "by_amount", "currency", "alias_of", "context_note", "search_note"),
+    *("cache_read_standard", "cache_write_standard"),
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the arithmetic of a batch depends on: the counts it reports, the rests that prices in it may have
+    (`r_PART`), how far reported costs are trusted, and whether prices in other currencies count."""
+
+    present: frozenset[str]
+    rests: frozenset[str]
+    trust_reported: TrustReported
+    foreign: bool
 
 
 def price_special(
-    calls: pl.DataFrame,
-    lookup: Lookup,
-    catalog: Catalog,
-    rows: pl.Series,
-    present: frozenset[str],
-    trust_reported: TrustReported,
-    *,
-    foreign: bool,
+    calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, rows: pl.Series, setting: Setting
 ) -> pl.DataFrame:
     """Price the calls at `rows`. One row each: c_NAME (Int64 pico-dollars or null) for every component and `cost`,
-    status (UInt32 index into `STATUS`), model, match, rate_note, priced_cell (null unless priced)."""
-    needed = list(dict.fromkeys((*_GIVEN, *sorted(present))))
+    status (UInt32 index into `STATUS`), alias_of, rate_note, and cell, null unless priced."""
+    needed = list(dict.fromkeys((*_GIVEN, *sorted(setting.present))))
     cell = lookup.cell.gather(rows)
-    frame = calls.select(pl.col(needed).gather(rows)).hstack(
-        lookup.names.select(pl.all().gather(lookup.name.gather(rows)).name.prefix("name_")).select(
-            "name_model", "name_match", "name_unknown", "name_name_note"
-        )
-    )
-    cells = catalog.cards.cells
-    fine = [f"r_{part}" for part in parts_in(present) if (lookup.used[f"r_{part}"] != 0).any()]
-    left_out = [name for name in cells.columns if name.startswith("r_") and name not in fine]
-    frame = frame.hstack(cells.drop(left_out).select(pl.all().gather(cell))).with_columns(cell)
-    frame = frame.with_columns(**_blocked(foreign=foreign), unknown=pl.col("name_unknown").is_not_null())
-    frame = split(frame, present).with_columns(problem(present).alias("problem"))
-    frame = frame.with_columns(**_components(parts_in(present), fine, present))
-    # Plain addition: an unknown component must leave the sum unknown, never 0.
-    frame = frame.with_columns(c_cost=reduce(add, (pl.col(f"c_{name}") for name in COMPONENTS)))
-    too_dear = pl.col("problem").is_null() & (pl.col("c_cost") > MAX_COST_PICO)
-    frame = frame.with_columns(problem=pl.when(too_dear).then(OUT_OF_RANGE).otherwise("problem").cast(pl.Int8))
-    frame = frame.with_columns(_status(trust_reported, present))
-    return frame.select(
-        *_money(),
-        "status",
-        *_model(),
-        _note().alias("rate_note"),
-        pl.when(pl.col("status") == _PRICED).then("cell").alias("priced_cell"),
-    )
+    cells = catalog.cards.cells.select(*_NEEDED_OF_CELL, *sorted(setting.rests))
+    frame = calls.select(pl.col(needed).gather(rows)).hstack(cells.select(pl.all().gather(cell))).with_columns(cell)
+    names = lookup.names.select("unknown", "name_note").select(pl.all().gather(lookup.name.gather(rows)))
+    lazy = frame.hstack(names).lazy()
+    for step in _steps(setting):
+        lazy = lazy.with_columns(step)
+    return lazy.select(_results()).collect()
+
+
+@lru_cache(maxsize=256)
+def _steps(setting: Setting) -> list[list[pl.Expr]]:
+    """Steps from calls beside the prices of their cell to problem, components (c_NAME) and status."""
+    present = setting.present
+    c_cost = pl.col("c_cost")
+    too_dear = pl.col("problem").is_null() & (c_cost > MAX_COST_PICO)
+    steps = [
+        _blocked(foreign=setting.foreign),
+        *split(present),
+        {"problem": problem(present)},
+        _components(setting),
+        # Plain addition: an unknown component must leave the sum unknown, never 0.
+        {"c_cost": reduce(add, (pl.col(f"c_{name}") for name in COMPONENTS))},
+        {"problem": pl.when(too_dear).then(pl.lit(OUT_OF_RANGE, dtype=pl.Int8)).otherwise("problem")},
+        {"status": _status(setting.trust_reported, present)},
+    ]
+    return [[expr.alias(name) for name, expr in step.items()] for step in steps]
+
+
+@lru_cache(maxsize=1)
+def _results() -> list[pl.Expr]:
+    priced = pl.when(pl.col("status") == _PRICED).then("cell").alias("cell")
+    return [*_money(), pl.col("status", "alias_of"), _note().alias("rate_note"), priced]
 
 
 def _blocked(*, foreign: bool) -> dict[str, pl.Expr]:
@@ -105,15 +127,18 @@ def _blocked(*, foreign: bool) -> dict[str, pl.Expr]:
     return {"blocked_reason": reason, "blocked": reason.is_not_null(), "by_amount": by_amount}
 
 
-def _components(parts: list[str], fine: list[str], present: frozenset[str]) -> dict[str, pl.Expr]:
+def _components(setting: Setting) -> dict[str, pl.Expr]:
     """Each component in whole pico-dollars (Int64), null where there is a problem."""
+    parts = parts_in(setting.present)
     components: dict[str, pl.Expr] = {}
     for name, own in COMPONENTS.items():
         billed = [part for part in own if part in parts]
         terms = [pl.col(f"n_{part}") * pl.col(f"p_{part}") for part in billed]
         whole = reduce(add, terms) if terms else pl.lit(0, dtype=pl.Int64)
-        rests = [pl.col(f"n_{part}").cast(pl.Int128) * pl.col(f"r_{part}") for part in billed if f"r_{part}" in fine]
-        charged = amounts.charges(present) if name == "other" else None
+        rests = [
+            pl.col(f"n_{part}").cast(pl.Int128) * pl.col(f"r_{part}") for part in billed if f"r_{part}" in setting.rests
+        ]
+        charged = amounts.charges(setting.present) if name == "other" else None
         if charged is not None:
             scaled = [rest * pl.lit(amounts.SCALE // _YOCTO, dtype=pl.Int128) for rest in rests]
             whole = whole + _half_even(reduce(add, scaled, charged), whole, amounts.SCALE)
@@ -149,7 +174,7 @@ def _status(trust_reported: TrustReported, present: frozenset[str]) -> pl.Expr:
     chosen: pl.Expr = pl.lit(_PRICED, dtype=pl.UInt32)
     for code, holds in reversed(index.items()):
         chosen = pl.when(holds).then(pl.lit(code, dtype=pl.UInt32)).otherwise(chosen)
-    return chosen.alias("status")
+    return chosen
 
 
 def _money() -> list[pl.Expr]:
@@ -167,19 +192,10 @@ def _money() -> list[pl.Expr]:
     ]
 
 
-def _model() -> list[pl.Expr]:
-    """The model that the name stood for at the time, where the rate says so."""
-    named = pl.col("alias_of").is_not_null()
-    return [
-        pl.when(named).then("alias_of").otherwise("name_model").alias("model"),
-        pl.when(named).then(pl.lit("alias")).otherwise("name_match").alias("match"),
-    ]
-
-
 def _note() -> pl.Expr:
     """What a reader of a row must know: why it has no price, or which special price was missing. Mostly null."""
     special = pl.concat_str(
-        "name_name_note",
+        "name_note",
         "context_note",
         pl.when(pl.col("cache_read_standard") & (pl.col("n_cache_read") > 0)).then(
             pl.lit("standard rate used for cache reads")
@@ -193,7 +209,7 @@ def _note() -> pl.Expr:
     )
     reason = (
         pl.when(pl.col("problem") == UNKNOWN_MODEL)
-        .then("name_unknown")
+        .then("unknown")
         .when(pl.col("problem") == BLOCKED)
         .then("blocked_reason")
         .otherwise(pl.col("problem").replace_strict(REASONS, default=None, return_dtype=pl.String))
