@@ -58,7 +58,7 @@ def find_rates(calls: pl.DataFrame, catalog: Catalog) -> Lookup:
         varying.remove("region")
     keys = calls.select(varying or ["provider"])
     first, name = distinct_rows(keys)
-    names, cards = _resolve(keys.select(pl.all().gather(first)), catalog)
+    names, cards = _resolve(keys[first], catalog)
     return Lookup(names, name, _cells(calls, cards, name), frozenset[str]().union(*(card.traits for card in cards)))
 
 
@@ -73,13 +73,11 @@ def distinct_rows(
     mixed = reduce(lambda mix, key: mix * _MIX + hashed(pl.col(key)), frame.columns, pl.lit(0, dtype=pl.UInt64))
     marks = frame.select(mixed.alias("mark"))
     first = marks["mark"].arg_unique()
-    kinds = marks.select(pl.col("mark").gather(first)).with_columns(
-        pl.int_range(pl.len(), dtype=pl.UInt32).alias("kind")
-    )
+    kinds = marks[first].with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias("kind"))
     kind = marks.join(kinds, on="mark", how="left", maintain_order="left")["kind"]
-    firsts = frame.select(pl.all().gather(first))
-    other = frame.select(
-        pl.col(key).ne_missing(pl.lit(firsts[key]).gather(pl.lit(kind))).any() for key in frame.columns
+    others = frame[first][kind]
+    other = frame.hstack(others.rename(lambda key: f"first {key}")).select(
+        pl.col(key).ne_missing(pl.col(f"first {key}")).any() for key in frame.columns
     )
     if not any(other.row(0)):
         return first, kind
@@ -166,20 +164,20 @@ def _cells(calls: pl.DataFrame, cards: list[Card], name: pl.Series) -> pl.Series
         + [pl.Series("period", [card.period for card in cards], dtype=pl.Int64)]
     )
     wide = [f"{axis}_{place}" for axis in ("day", "tier") for place in range(len(edges[axis]))]
-    frame = table.select(pl.col(["cell", *wide, *(["steps_day"] if edges["day"] else [])]).gather(name))
+    frame = table.select("cell", *wide, *(["steps_day"] if edges["day"] else []))[name]
     if wide:
         later = _passed("day", len(edges["day"])) * pl.col("steps_day") if edges["day"] else pl.lit(0, dtype=pl.UInt32)
         frame = frame.hstack(moments).select(pl.col("cell") + later + _passed("tier", len(edges["tier"])))
     cell = frame["cell"]
     if edges["clock"]:
         # Few models have windows: only their calls are looked at.
-        rows = pl.Series([bool(card.clock_edges) for card in cards], dtype=pl.Boolean).gather(name).arg_true()
+        rows = pl.Series([bool(card.clock_edges) for card in cards], dtype=pl.Boolean)[name].arg_true()
         clocks = [f"clock_{place}" for place in range(len(edges["clock"]))]
-        few = table.select(pl.col("period", "steps_clock", *clocks).gather(name.gather(rows)))
-        few = few.with_columns((moments["day"].gather(rows) + WEEK_SHIFT_US).alias("moment"))
+        few = table.select("period", "steps_clock", *clocks)[name[rows]]
+        few = few.with_columns((moments["day"][rows] + WEEK_SHIFT_US).alias("moment"))
         few = few.with_columns((pl.col("moment") % pl.col("period")).alias("clock"))
         passed = few.select(_passed("clock", len(clocks)) * pl.col("steps_clock")).to_series()
-        cell = cell.scatter(rows, cell.gather(rows) + passed)
+        cell = cell.scatter(rows, cell[rows] + passed)
     return cell
 
 

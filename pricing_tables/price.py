@@ -7,6 +7,7 @@ is done by the long one, `special.py`, for the rows that need it only. Both give
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, reduce
 from operator import add, or_
 from typing import Final
@@ -39,6 +40,9 @@ _NO_RULE: Final = (
     pl.lit(None, dtype=MONEY).alias("original_cost"),
     pl.lit(None, dtype=MONEY).alias("fx_rate"),
 )
+_SLICE: Final = 131_072
+"""Calls priced at a time: few enough that the columns in between stay near the processor."""
+
 _ADDED: Final = (*COMPONENTS, "cost")
 
 
@@ -56,6 +60,19 @@ def price_calls(
     `foreign`: price by rates in other currencies too, in their currency; the caller converts. Else such calls are
     unpriced. Errors: none for data; a missing column raises `polars.exceptions.ColumnNotFoundError`.
     """
+    if calls.height < 2 * _SLICE:
+        return _price(calls, catalog, trust_reported, foreign=foreign)
+    slices = [calls.slice(begin, _SLICE) for begin in range(0, calls.height, _SLICE)]
+    # Both are made once and kept; threads would make them once each.
+    _ = catalog.cards, catalog.resolver
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+        return pl.concat(
+            threads.map(lambda part: _price(part, catalog, trust_reported, foreign=foreign), slices), rechunk=False
+        )
+
+
+def _price(calls: pl.DataFrame, catalog: Catalog, trust_reported: TrustReported, *, foreign: bool) -> pl.DataFrame:
+    """`price_calls` of one slice."""
     lookup = find_rates(calls, catalog)
     present = reported_counts(calls)
     money = _plain(calls, lookup, catalog, present, trust_reported)
@@ -74,19 +91,19 @@ def _merged(
     names, name = lookup.names.select("model", "match"), lookup.name
     renamed = special["alias_of"].is_not_null().arg_true()
     if renamed.len():
-        aliases = special.select(pl.col("alias_of").gather(renamed).alias("model"), pl.lit("alias").alias("match"))
+        aliases = special[renamed].select(pl.col("alias_of").alias("model"), pl.lit("alias").alias("match"))
         numbers = pl.int_range(names.height, names.height + renamed.len(), dtype=pl.UInt32, eager=True)
-        names, name = pl.concat([names, aliases], rechunk=True), name.scatter(odd.gather(renamed), numbers)
+        names, name = pl.concat([names, aliases], rechunk=True), name.scatter(odd[renamed], numbers)
     said = special["rate_note"].is_not_null().arg_true()
-    note = pl.repeat(None, calls.height, dtype=pl.UInt32, eager=True).scatter(odd.gather(said), said)
-    status = pl.repeat(0, calls.height, dtype=pl.UInt32, eager=True).scatter(odd, special["status"])
+    note = pl.Series([None], dtype=pl.UInt32).new_from_index(0, calls.height).scatter(odd[said], said)
+    status = pl.Series([0], dtype=pl.UInt32).new_from_index(0, calls.height).scatter(odd, special["status"])
     money = pl.DataFrame([money[f"c_{part}"].scatter(odd, special[f"c_{part}"]) for part in _ADDED])
     cell = lookup.cell.scatter(odd, special["cell"])
     whole = _with_columns(calls, names, name, cell, catalog, money)
     return whole.with_columns(
         pl.when(cell.is_not_null()).then("catalog_id").alias("catalog_id"),
-        special["rate_note"].gather(note).alias("rate_note"),
-        pl.Series("status", STATUS, dtype=pl.String).gather(status),
+        special["rate_note"][note],
+        pl.Series("status", STATUS, dtype=pl.String)[status],
     )
 
 
@@ -95,9 +112,9 @@ def _with_columns(
 ) -> pl.DataFrame:
     """The calls with everything that `price_calls` adds, as if none of them were special."""
     return calls.with_columns(
-        names["model"].gather(name).alias("model"),
-        names["match"].gather(name).alias("match"),
-        catalog.cards.cells["rate_id"].gather(cell).alias("rate_id"),
+        names["model"][name],
+        names["match"][name],
+        catalog.cards.cells["rate_id"][cell],
         pl.lit(catalog.catalog_id).alias("catalog_id"),
         pl.lit(None, dtype=pl.String).alias("rate_note"),
         *money.select(_DOLLARS).get_columns(),
@@ -114,9 +131,9 @@ def _plain(
     flags = [test for test in tests if test in _FLAGS] + ["bills_output"] * ("no output" in tests)
     parts, charges = _charges(present)
     cells = catalog.cards.cells.select(*(f"p_{part}" for part in parts), *flags)
-    frame = calls.select(*_PLAIN_INPUT, *sorted(present)).hstack(cells.select(pl.all().gather(lookup.cell)))
+    frame = calls.select(*_PLAIN_INPUT, *sorted(present)).hstack(cells[lookup.cell])
     if "named" in tests:
-        frame = frame.with_columns(lookup.names["name_note"].is_not_null().gather(lookup.name).alias("named"))
+        frame = frame.with_columns(lookup.names["name_note"].is_not_null()[lookup.name].alias("named"))
     return frame.lazy().select(*charges, _odd(tests, present)).collect()
 
 

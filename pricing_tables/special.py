@@ -82,11 +82,10 @@ def price_special(
     """Price the calls at `rows`. One row each: c_NAME (Int64 pico-dollars or null) for every component and `cost`,
     status (UInt32 index into `STATUS`), alias_of, rate_note, and cell, null unless priced."""
     needed = list(dict.fromkeys((*_GIVEN, *sorted(setting.present))))
-    cell = lookup.cell.gather(rows)
-    cells = catalog.cards.cells.select(*_NEEDED_OF_CELL, *sorted(setting.rests))
-    frame = calls.select(pl.col(needed).gather(rows)).hstack(cells.select(pl.all().gather(cell))).with_columns(cell)
-    names = lookup.names.select("unknown", "name_note").select(pl.all().gather(lookup.name.gather(rows)))
-    lazy = frame.hstack(names).lazy()
+    cell = lookup.cell[rows]
+    cells = catalog.cards.cells.select(*_NEEDED_OF_CELL, *sorted(setting.rests))[cell]
+    names = lookup.names.select("unknown", "name_note")[lookup.name[rows]]
+    lazy = calls.select(needed)[rows].hstack([*cells.get_columns(), *names.get_columns(), cell]).lazy()
     for step in _steps(setting):
         lazy = lazy.with_columns(step)
     return lazy.select(_results()).collect()
