@@ -131,13 +131,15 @@ def _plain(
     flags = [test for test in tests if test in _FLAGS] + ["bills_output"] * ("no output" in tests)
     parts, charges = _charges(present)
     cells = catalog.cards.cells.select(*(f"p_{part}" for part in parts), *flags)
-    frame = calls.select(*_PLAIN_INPUT, *sorted(present)).hstack(cells[lookup.cell])
+    frame = calls.select(sorted(_PLAIN_INPUT | present)).hstack(cells[lookup.cell])
     if "named" in tests:
         frame = frame.with_columns(lookup.names["name_note"].is_not_null()[lookup.name].alias("named"))
     return frame.lazy().select(*charges, _odd(tests, present)).collect()
 
 
-_PLAIN_INPUT: Final = ("occurred_at", "usage_source", "failed", "reported_cost_usd")
+_PLAIN_INPUT: Final = frozenset(
+    ("occurred_at", "usage_source", "failed", "reported_cost_usd", "input_tokens", "output_tokens")
+)
 
 
 @lru_cache(maxsize=256)
