@@ -97,7 +97,7 @@ def _merged(
     said = special["rate_note"].is_not_null().arg_true()
     note = pl.Series([None], dtype=pl.UInt32).new_from_index(0, calls.height).scatter(odd[said], said)
     status = pl.Series([0], dtype=pl.UInt32).new_from_index(0, calls.height).scatter(odd, special["status"])
-    money = pl.DataFrame([money[f"c_{part}"].scatter(odd, special[f"c_{part}"]) for part in _ADDED])
+    money = pl.DataFrame([money[name].scatter(odd, special[name]) for name in _PICO])
     cell = lookup.cell.scatter(odd, special["cell"])
     whole = _with_columns(calls, names, name, cell, catalog, money)
     return whole.with_columns(
@@ -134,7 +134,8 @@ def _plain(
     frame = calls.select(sorted(_PLAIN_INPUT | present)).hstack(cells[lookup.cell])
     if "named" in tests:
         frame = frame.with_columns(lookup.names["name_note"].is_not_null()[lookup.name].alias("named"))
-    return frame.lazy().select(*charges, _odd(tests, present)).collect()
+    # Columns are added, not selected: those that are the same for every call are then as long as the batch.
+    return frame.lazy().with_columns(*charges, _odd(tests, present)).select(*_PICO, "odd").collect()
 
 
 _PLAIN_INPUT: Final = frozenset(
@@ -210,6 +211,7 @@ def _odd(tests: tuple[str, ...], present: frozenset[str]) -> pl.Expr:
 
 _FLAGS: Final = ("special", *APART.values())
 _LIMITS: Final = {**dict.fromkeys(TOKENS, MAX_TOKENS), **dict.fromkeys(EACH, MAX_EACH)}
+_PICO: Final = [f"c_{name}" for name in _ADDED]
 _DOLLARS: Final = [
     # Whole pico-dollars are the unscaled integers of the decimals themselves: no arithmetic, no rounding.
     pl.col(f"c_{name}").cast(pl.Int128).reinterpret(dtype=MONEY).alias(f"{name}_cost_usd".replace("cost_cost", "cost"))
