@@ -98,20 +98,22 @@ def _resolve(distinct: pl.DataFrame, catalog: Catalog) -> tuple[pl.DataFrame, li
             cards.append(_NO_CARD)
             continue
         context, tier_note = _context(row.get("service_tier"), row.get("batch"))
-        card, special = _card(catalog, found.rated_as, context, row.get("region"))
+        card, special = _card(catalog, found.rated_as, context, tier_note, row.get("region"))
         if card is None:
             where = f"region {row['region']}" if row.get("region") else "calls that name no region"
             rows.append((None, None, f"no rate for {where}: {found.rated_as}", None))
             cards.append(_NO_CARD)
             continue
-        notes = "; ".join(text for text in (found.note, tier_note, special) if text)
+        notes = "; ".join(text for text in (found.note, special) if text)
         rows.append((found.model, found.match, None, notes or None))
         cards.append(card)
     return pl.DataFrame(rows, schema=_FOUND, orient="row"), cards
 
 
-def _card(catalog: Catalog, model: str, context: str, region: str | None) -> tuple[Card | None, str | None]:
-    """The card for a kind of request in a region, or the nearest more general one and what must be said then."""
+def _card(
+    catalog: Catalog, model: str, context: str, tier_note: str | None, region: str | None
+) -> tuple[Card | None, str | None]:
+    """The card for a kind of request in a region or the nearest more general one, and what must be said of it."""
     book = catalog.cards
     own = book.regions.get(model, frozenset()) if region else frozenset()
     places: list[str | None] = [name for name in spellings(region or "") if name in own] if own else []
@@ -120,8 +122,8 @@ def _card(catalog: Catalog, model: str, context: str, region: str | None) -> tup
         for place in (*places, None):
             card = book.cards.get((model, kind, place))
             if card is not None:
-                no_context = f"standard rate used: no {context} rate" if kind != context else None
-                notes = [no_context, no_region if place is None else None]
+                kind_note = tier_note if kind == context else f"standard rate used: no {context} rate"
+                notes = [kind_note, no_region if place is None else None]
                 return card, "; ".join(note for note in notes if note) or None
     return None, None
 
