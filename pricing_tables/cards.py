@@ -30,7 +30,7 @@ WEEK_SHIFT_US: Final = 3 * DAY_US
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Key = tuple[str, str, str | None]
 """Model, kind of request, region."""
@@ -211,7 +211,7 @@ def _pick(key: Key, layers: list[_Layer], day: int | None, clock: int, tier: int
 
 def _clock_text(clock: int) -> str:
     day, minute = divmod(clock // 60_000_000, 1440)
-    return f"{_DAYS[day]} {minute // 60:02d}:{minute % 60:02d}"
+    return f"{WEEKDAYS[day]} {minute // 60:02d}:{minute % 60:02d}"
 
 
 def _edges(values: Iterable[int | None]) -> list[int]:
@@ -238,9 +238,9 @@ def _weekdays(model: str, text: str | None) -> Sequence[int]:
     if text is None:
         return range(7)
     names = text.split(",")
-    if not set(names) <= set(_DAYS):
+    if not set(names) <= set(WEEKDAYS):
         raise ValueError(f"{model} has weekdays that cannot be read: {text}")
-    return sorted(_DAYS.index(name) for name in set(names))
+    return sorted(WEEKDAYS.index(name) for name in set(names))
 
 
 def _clock(value: time | None) -> int:
