@@ -70,9 +70,10 @@ class _BadLineError(ValueError):
 def quote(lines: Iterable[str], catalog: Catalog, *, batch_size: int = 20_000) -> Iterator[str]:
     """Answer each JSON line `{provider, model, timestamp, usage, service_tier?, batch?, region?}` with one JSON line.
 
-    `usage.input_tokens` is the inclusive total; seconds are numbers or decimal strings with up to six decimals. The answer is `{cost_usd, status, rate_id, components, model, match,
-    rate_note}`: `cost_usd` and the components are exact decimal strings in US dollars, or null. A line that cannot be
-    read gives `{"cost_usd": null, "status": "error", "error": "line N: why"}`. Blank lines are skipped.
+    `usage.input_tokens` is the inclusive total; seconds are numbers or decimal strings with up to six decimals. The
+    answer is `{cost_usd, status, rate_id, components, model, match, rate_note}`: `cost_usd` and the components are exact
+    decimal strings in US dollars, or null. A line that cannot be read gives
+    `{"cost_usd": null, "status": "error", "error": "line N: why"}`. Blank lines are skipped.
     """
     numbered = ((number, text) for number, text in enumerate(lines, start=1) if text.strip())
     while chunk := list(islice(numbered, batch_size)):
@@ -156,11 +157,10 @@ def _counts(usage: object) -> dict[str, int | Decimal]:
     unknown = sorted(usage.keys() - _USAGE.keys() - set(_SECONDS))
     if unknown:
         raise _BadLineError(f"unknown usage: {', '.join(unknown)}")
-    counts = {
-        _USAGE.get(key, key): _seconds(key, value) if key in _SECONDS else _whole(key, value)
-        for key, value in usage.items()
-        if value is not None
-    }
+    counts: dict[str, int | Decimal] = {}
+    for key, value in usage.items():
+        if value is not None:
+            counts[_USAGE.get(key, key)] = _seconds(key, value) if key in _SECONDS else _whole(key, value)
     # A quote states its whole usage: what it leaves out is none of it.
     return {"input_tokens": 0, "output_tokens": 0, **counts} if counts else counts
 
