@@ -71,8 +71,8 @@ def quote(lines: Iterable[str], catalog: Catalog, *, batch_size: int = 20_000) -
     """Answer each JSON line `{provider, model, timestamp, usage, service_tier?, batch?, region?}` with one JSON line.
 
     `usage.input_tokens` is the inclusive total; seconds are numbers or decimal strings with up to six decimals. The
-    answer is `{cost_usd, status, rate_id, components, model, match, rate_note}`: `cost_usd` and the components are exact
-    decimal strings in US dollars, or null. A line that cannot be read gives
+    answer is `{cost_usd, status, rate_id, components, model, match, rate_note}`; `cost_usd` and the components are
+    exact decimal strings in US dollars, or null. A line that cannot be read gives
     `{"cost_usd": null, "status": "error", "error": "line N: why"}`. Blank lines are skipped.
     """
     numbered = ((number, text) for number, text in enumerate(lines, start=1) if text.strip())
@@ -160,7 +160,8 @@ def _counts(usage: object) -> dict[str, int | Decimal]:
     counts: dict[str, int | Decimal] = {}
     for key, value in usage.items():
         if value is not None:
-            counts[_USAGE.get(key, key)] = _seconds(key, value) if key in _SECONDS else _whole(key, value)
+            name = str(key)
+            counts[_USAGE.get(name, name)] = _seconds(name, value) if name in _SECONDS else _whole(name, value)
     # A quote states its whole usage: what it leaves out is none of it.
     return {"input_tokens": 0, "output_tokens": 0, **counts} if counts else counts
 
