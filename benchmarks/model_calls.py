@@ -40,7 +40,7 @@ def model_calls(count: int, seed: int = 1) -> pl.DataFrame:
     """`count` calls of 2026 as `price_calls` takes them, in the order of their time.
 
     Two in five read from a cache, every seventh writes to one, one in fifty has a prompt of 200,000 to 400,000 tokens,
-    three in a hundred ask for a batch, flex or priority rate, some reason, and one in a hundred is of an unknown model.
+    a few in a hundred ask for a batch, flex or priority rate, some reason, and one in a hundred is of an unknown model.
     """
     random = np.random.default_rng(seed)
     share = np.array([row[3] for row in MODELS], dtype=float)
@@ -59,7 +59,9 @@ def model_calls(count: int, seed: int = 1) -> pl.DataFrame:
     output = np.where(which == _EMBEDDING, 0, random.lognormal(5.5, 1.0, count).astype(np.int64))
     reasons = random.random(count) < 0.15
     reasoning = (output * random.random(count)).astype(np.int64)
-    special = random.random(count) < _SPECIAL_SHARE
+    # Resellers sell no such rates, or at least genai-prices knows none: there would be nothing to compare with.
+    makers = np.array([row[0] in ("openai", "anthropic", "google") for row in MODELS])
+    special = (random.random(count) < _SPECIAL_SHARE) & makers[which]
     tier = random.choice(["flex", "priority"], size=count)
     batch = special & (random.random(count) < 0.5)
     length = int((_END - _BEGIN).total_seconds() * 1_000_000)
