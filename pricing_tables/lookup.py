@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 from typing import Final
 
@@ -189,6 +189,7 @@ def _padded(lists: list[tuple[int, ...]]) -> list[list[int]]:
     return [[edges[place] if place < len(edges) else _NEVER for edges in lists] for place in range(width)]
 
 
+@lru_cache(maxsize=256)
 def _passed(axis: str, width: int) -> pl.Expr:
     """How many of its card's edges a call has reached (UInt32)."""
     reached = [(pl.col(axis) >= pl.col(f"{axis}_{place}")).fill_null(value=False) for place in range(width)]

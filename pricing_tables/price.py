@@ -16,7 +16,7 @@ import polars as pl
 
 from pricing_tables.catalog import Catalog
 from pricing_tables.lookup import Lookup, find_rates
-from pricing_tables.special import COMPONENTS, MAX_COST_PICO, STATUS, Setting, TrustReported, price_special
+from pricing_tables.special import AS_WRITTEN, COMPONENTS, MAX_COST_PICO, STATUS, Setting, TrustReported, price_special
 from pricing_tables.units import AMOUNTS
 from pricing_tables.usage import (
     APART,
@@ -135,7 +135,12 @@ def _plain(
     if "named" in tests:
         frame = frame.with_columns(lookup.names["name_note"].is_not_null()[lookup.name].alias("named"))
     # Columns are added, not selected: those that are the same for every call are then as long as the batch.
-    return frame.lazy().with_columns(*charges, _odd(tests, present)).select(*_PICO, "odd").collect()
+    return (
+        frame.lazy()
+        .with_columns(*charges, _odd(tests, present))
+        .select(*_PICO, "odd")
+        .collect(optimizations=AS_WRITTEN)
+    )
 
 
 _PLAIN_INPUT: Final = frozenset(

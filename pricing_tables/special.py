@@ -65,6 +65,10 @@ _NEEDED_OF_CELL: Final = (
 )
 
 
+AS_WRITTEN: Final = pl.QueryOptFlags.none(comm_subexpr_elim=True)
+"""Nothing else can be improved about these queries, and looking for it takes longer than a small batch."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What the arithmetic of a batch depends on: the counts it reports, the rests that prices in it may have
@@ -84,11 +88,11 @@ def price_special(
     needed = list(dict.fromkeys((*_GIVEN, *sorted(setting.present))))
     cell = lookup.cell[rows]
     cells = catalog.cards.cells.select(*_NEEDED_OF_CELL, *sorted(setting.rests))[cell]
-    names = lookup.names.select("unknown", "name_note")[lookup.name[rows]]
+    names = lookup.names.select("model", "unknown", "name_note")[lookup.name[rows]]
     lazy = calls.select(needed)[rows].hstack([*cells.get_columns(), *names.get_columns(), cell]).lazy()
     for step in _steps(setting):
         lazy = lazy.with_columns(step)
-    return lazy.select(_results()).collect()
+    return lazy.select(_results()).collect(optimizations=AS_WRITTEN)
 
 
 @lru_cache(maxsize=256)
@@ -113,7 +117,10 @@ def _steps(setting: Setting) -> list[list[pl.Expr]]:
 @lru_cache(maxsize=1)
 def _results() -> list[pl.Expr]:
     priced = pl.when(pl.col("status") == _PRICED).then("cell").alias("cell")
-    return [*_money(), pl.col("status", "alias_of"), _note().alias("rate_note"), priced]
+    # A reseller bills the model under its own name, whoever's rate is used.
+    provider = pl.col("model").str.extract("^([^/]*/)")
+    alias = (provider + pl.col("alias_of").str.replace("^[^/]*/", "")).alias("alias_of")
+    return [*_money(), pl.col("status"), alias, _note().alias("rate_note"), priced]
 
 
 def _blocked(*, foreign: bool) -> dict[str, pl.Expr]:

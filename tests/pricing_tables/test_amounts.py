@@ -29,8 +29,16 @@ BOOK = book(
     rate("text", input_mtok="1", output_mtok="2", input_mchars="0.25"),
     rate("two-ways", input_audio_hours="1", output_audio_hours="2"),
     rate("same-ways", input_audio_hours="1", output_audio_hours="1"),
-    rate("everything", **dict.fromkeys(("output_images_kcount", "audio_hours", "output_video_hours"), "0.7"), input_mtok="1.0000001", input_mchars="0.000000000000000001", input_document_kpages="0.123456789012345678"),
-)  # fmt: skip
+    rate(
+        "everything",
+        output_images_kcount="0.7",
+        audio_hours="0.7",
+        output_video_hours="0.7",
+        input_mtok="1.0000001",
+        input_mchars="0.000000000000000001",
+        input_document_kpages="0.123456789012345678",
+    ),
+)
 
 
 def one(model: str, catalog: Catalog = BOOK, **fields: Any) -> dict[str, Any]:
