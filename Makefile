@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LITELLM := .venv-litellm
 
 .PHONY: help install demo test lint types rooms check torture bench lock catalog clean
 
@@ -10,7 +11,7 @@ help:
 	@echo "make demo      run the whole loop on realistic traffic, print margins"
 	@echo "make test      linters, types, import rules and the test suite"
 	@echo "make torture   the longer kits: kill -9 under load, fault injection, fuzz"
-	@echo "make bench     measure this machine: ingest, ack latency, limits"
+	@echo "make bench     measure this machine: ingest, ack latency, limits, pricing"
 	@echo "make lock      re-pin requirements.txt and requirements-dev.txt"
 
 $(VENV)/pyvenv.cfg:
@@ -49,8 +50,15 @@ test: check
 torture: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 900
 
-bench: $(VENV)/.installed-dev
+bench: $(VENV)/.installed-dev $(LITELLM)/.tried
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.bench_pricing $(BENCH_ARGS)
+
+# Large and only to be compared with: in an environment of its own; the benchmark does without it where it cannot be had.
+$(LITELLM)/.tried: $(VENV)/.installed-dev
+	$(BIN)/python -m venv $(LITELLM)
+	$(LITELLM)/bin/python -m pip install --quiet --disable-pip-version-check litellm==1.109.1 || rm -rf $(LITELLM)/bin/python
+	@touch $@
 
 lock: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet pip-tools
@@ -60,4 +68,4 @@ catalog: $(VENV)/.installed-dev
 	$(BIN)/python scripts/build_catalog.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LITELLM) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -26,9 +26,9 @@ def print_table(result: dict[str, Any]) -> None:
         ("peak memory of the service, MiB", *_both(result, "peak_memory_mib")),
         ("retries asked for", *_both(result, "retries")),
     ]
-    _print(rows)
+    print_rows(rows)
     limits = result["limits"]
-    _print(
+    print_rows(
         [
             ("this machine's own limits, one station alone", "per second"),
             ("---", "---:"),
@@ -64,7 +64,8 @@ def _times(times: dict[str, float]) -> str:
     return " / ".join(f"{times[name]:,.0f}" for name in ("p50", "p95", "p99", "max")) if times else "unknown"
 
 
-def _print(rows: Sequence[tuple[str, ...]]) -> None:
+def print_rows(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of cells as a Markdown table; the second row is its ruler."""
     for row in rows:
         print(f"| {' | '.join(row)} |")
     print()

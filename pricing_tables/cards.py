@@ -1,126 +1,217 @@
-"""Rates compiled to integers for a join without any search: cards, and the cells they point into.
+"""Rates compiled for a join without any search: cards, and the cells they point into.
 
-A card is one (model, kind of request). Its validity dates, daily windows and context tiers span a small grid of cells;
-counting how many edges a call has passed on each axis gives the number of its cell, and the cell holds the prices.
-
-Prices are whole pico-dollars per unit and, for the few that a source computed by division, a rest in 1e-24 dollars:
-`count * pico` is exact in 64 bits and needs no rounding, and the rest is added only where a call used such a price.
+A card is one (model, kind of request, region). Its validity dates, windows and context tiers span a small grid of
+cells; counting how many edges a call has passed on each axis gives the number of its cell, and the cell holds the
+prices. Where the card's own rates have none, the next more general ones stand in and a note says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
-from decimal import Decimal, localcontext
+from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from pricing_tables.units import PER, UNCARRIED_INPUT, UNCARRIED_NAMES
+from pricing_tables.cells import FIRST_CELL, GAP_CELL, UNKNOWN_CELL, dense_rates, special_flag
 
 STANDARD: Final = "standard"
 CONTEXTS: Final = ("batch", "flex", "priority", "fast")
 """Kinds of request that may have prices of their own, besides `STANDARD`."""
 
-FALLBACK_CHAINS: Final[dict[str, tuple[str, ...]]] = {
-    "input": ("input_mtok",),
-    "cache_read": ("cache_read_mtok", "input_mtok"),
-    "write_5m": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
-    "write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
-    "output": ("output_mtok",),
-    "reasoning": ("output_reasoning_mtok", "output_mtok"),
-    "audio_in": ("input_audio_mtok", "input_mtok"),
-    "audio_cached": ("cache_audio_read_mtok", "cache_read_mtok", "input_mtok"),
-    "audio_out": ("output_audio_mtok", "output_mtok"),
-    "image_in": ("input_image_mtok", "input_mtok"),
-    "image_cached": ("cache_image_read_mtok", "cache_read_mtok", "input_mtok"),
-    "image_out": ("output_image_mtok", "output_mtok"),
-    "search": ("web_searches_kcount", "rerank_searches_kcount"),
-    "request": ("requests_kcount",),
-}
-"""Count of a call -> the price columns that may bill it, the most specific first (its nearest priced ancestor)."""
+DAY_US: Final = 86_400_000_000
+WEEK_US: Final = 7 * DAY_US
+WEEK_SHIFT_US: Final = 3 * DAY_US
+"""The Unix epoch began on a Thursday: a moment plus this, modulo a week, counts from Monday."""
 
-MAX_PICO: Final = 10**9 - 1
-"""Highest price per token in pico-dollars (just under $1000 per million tokens): keeps sums of products in 64 bits."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-MAX_PICO_EACH: Final = 10**11
-"""Highest price per search or request in pico-dollars ($0.10)."""
+Key = tuple[str, str, str | None]
+"""Model, kind of request, region."""
 
-_MINUTE_US: Final = 60_000_000
+
+@dataclass(frozen=True)
+class Card:
+    """Where a card's cells lie: from `base` on, days outermost, tiers innermost. Edges ascend: microseconds since the
+    epoch, microseconds of `period` (a day, or a week from Monday on), tokens. `traits`: flags of any of its cells."""
+
+    base: int
+    steps_day: int
+    steps_clock: int
+    period: int
+    day_edges: tuple[int, ...]
+    clock_edges: tuple[int, ...]
+    tier_edges: tuple[int, ...]
+    traits: frozenset[str]
 
 
 @dataclass(frozen=True)
 class CardBook:
     """Integer tables of a catalog.
 
-    `cards`: card (UInt32), base (first cell), steps_day, steps_tier, and edge lists day_edges, clock_edges, tier_edges
-    (List(Int64): microseconds since the epoch, microseconds of the day, tokens).
-    `cells`: row number = cell; rate_id, note, blocked, blocked_reason, context_note, p_*/r_* prices, flags.
-    `index`: (model, context) -> card.
+    `cells`: row number = cell; cell 0 is that of unknown models. Columns of `dense_rates` and context_note.
+    `cards`: key -> card. `regions`: model -> regions that it has rates for.
     """
 
-    cards: pl.DataFrame
     cells: pl.DataFrame
-    index: dict[tuple[str, str], int]
+    cards: dict[Key, Card]
+    regions: dict[str, frozenset[str]]
+
+
+@dataclass(frozen=True)
+class _Rate:
+    """A rate row on the axes of its card: begin and end in microseconds (None = open), spans of the week."""
+
+    number: int
+    begin: int | None
+    end: int | None
+    spans: tuple[tuple[int, int], ...] | None
+    weekly: bool
+    tier: int
+
+    def in_force(self, moment: int | None, clock: int, tier: int) -> bool:
+        """`moment` None: the beginning of time."""
+        if self.begin is not None and (moment is None or moment < self.begin):
+            return False
+        if self.end is not None and moment is not None and moment >= self.end:
+            return False
+        return self.tier <= tier and (self.spans is None or any(start <= clock < end for start, end in self.spans))
+
+    @property
+    def rank(self) -> tuple[int, bool, int, int]:
+        """Of several in force the last to begin counts, and a window before the time around it."""
+        return self.begin or 0, self.weekly, self.spans[0][0] % DAY_US if self.spans else -1, self.tier
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Rates of one kind, and what must be said of a call that is priced by them."""
+
+    rates: list[_Rate]
+    note: str | None
 
 
 def build_cards(rates: pl.DataFrame) -> CardBook:
     """Compile rate rows (`RATE_SCHEMA` plus rate_id) to a `CardBook`.
 
-    Errors: ValueError when a price is beyond the range that integer sums can hold.
+    Errors: ValueError when a price is beyond the range that integer sums can hold, and, naming the model, when its
+    windows leave a gap, cannot be read or pass midnight.
     """
-    by_model: dict[str, dict[str, list[dict[str, Any]]]] = {}
     usable = rates.filter(pl.col("condition").is_null())
-    columns = ["model", "processing", "service_tier", "valid_from", "window_start", "tier_min", "standard_units"]
-    for number, row in enumerate(usable.select(columns).iter_rows(named=True)):
-        context = row["processing"] or row["service_tier"] or STANDARD
-        row["number"] = number
-        by_model.setdefault(row["model"], {}).setdefault(context, []).append(row)
+    by_key = _by_key(usable)
+    regions: dict[str, set[str]] = {}
+    for model, _, region in by_key:
+        if region is not None:
+            regions.setdefault(model, set()).add(region)
+    grids = {key: _grid(key, _layers(key, by_key)) for key in by_key}
+    picks, notes = zip((UNKNOWN_CELL, None), *chain.from_iterable(grid.cells for grid in grids.values()), strict=True)
+    table = dense_rates(usable).select(pl.all().gather(pl.Series(picks, dtype=pl.UInt32)))
+    cells = table.with_columns(pl.Series("context_note", notes, dtype=pl.String)).with_columns(special_flag())
+    bases = np.cumsum([1, *(len(grid.cells) for grid in grids.values())])
+    cards = {
+        key: Card(base, *grid.axes, traits)
+        for (key, grid), base, traits in zip(grids.items(), bases.tolist(), _traits(cells, bases), strict=False)
+    }
+    return CardBook(cells, cards, {model: frozenset(found) for model, found in regions.items()})
 
-    cards: list[dict[str, Any]] = []
-    picks: list[int] = []
-    notes: list[str | None] = []
-    index: dict[tuple[str, str], int] = {}
-    for model, contexts in by_model.items():
-        standard = contexts[STANDARD]
-        for context in (STANDARD, *CONTEXTS):
-            if context not in contexts:
-                continue
-            own = contexts[context] if context != STANDARD else []
-            days = _edges(_micros(row["valid_from"]) for row in standard + own)
-            clocks = _edges(_clock(row["window_start"]) for row in standard + own)
-            tiers = _edges(row["tier_min"] for row in standard + own)
-            index[model, context] = len(cards)
-            cards.append(
-                {
-                    "card": len(cards),
-                    "base": len(picks),
-                    "steps_day": (len(clocks) + 1) * (len(tiers) + 1),
-                    "steps_clock": len(tiers) + 1,
-                    "day_edges": days,
-                    "clock_edges": clocks,
-                    "tier_edges": tiers,
-                }
-            )
-            for day in [None, *days]:
-                for clock in [0, *clocks]:
-                    for tier in [0, *tiers]:
-                        special = _find(own, day, clock, tier)
-                        notes.append(None if special or not own else f"standard rate used: no {context} rate")
-                        chosen = special or _find(standard, day, clock, tier)
-                        if chosen is None:
-                            raise ValueError(f"{model} has no standard rate for some moment")
-                        picks.append(chosen["number"])
-    dense = _dense(usable)
-    cells = dense.select(pl.all().gather(pl.Series(picks, dtype=pl.UInt32))).with_columns(
-        pl.Series("context_note", notes, dtype=pl.String)
-    )
-    edge = pl.List(pl.Int64)
-    schema = {"card": pl.UInt32, "base": pl.Int64, "steps_day": pl.Int64, "steps_clock": pl.Int64}
-    return CardBook(
-        pl.DataFrame(cards, schema={**schema, "day_edges": edge, "clock_edges": edge, "tier_edges": edge}), cells, index
-    )
+
+def _traits(cells: pl.DataFrame, bases: npt.NDArray[np.int64]) -> list[frozenset[str]]:
+    """Per card the flags that any of its cells has, and the prices with a rest that any of them holds."""
+    flags = [name for name, dtype in cells.schema.items() if dtype == pl.Boolean]
+    rests = [name for name in cells.columns if name.startswith("r_")]
+    table = cells.select(pl.col(flags).fill_null(value=False), pl.col(rests).fill_null(0) != 0)
+    if len(bases) == 1:
+        return []
+    found = np.logical_or.reduceat(table.to_numpy(), bases[:-1], axis=0)
+    return [frozenset(name for name, holds in zip(table.columns, row, strict=True) if holds) for row in found.tolist()]
+
+
+def _by_key(rates: pl.DataFrame) -> dict[Key, list[_Rate]]:
+    columns = ["model", "processing", "service_tier", "region", "valid_from", "valid_to"]
+    columns += ["window_start", "window_end", "weekdays", "tier_min"]
+    found: dict[Key, list[_Rate]] = {}
+    for number, row in enumerate(rates.select(columns).iter_rows(named=True)):
+        key = (row["model"], row["processing"] or row["service_tier"] or STANDARD, row["region"])
+        rate = _Rate(
+            number,
+            _micros(row["valid_from"]),
+            _micros(row["valid_to"]),
+            _spans(row),
+            row["weekdays"] is not None,
+            row["tier_min"],
+        )
+        found.setdefault(key, []).append(rate)
+    return found
+
+
+def _layers(key: Key, by_key: dict[Key, list[_Rate]]) -> list[_Layer]:
+    """Rates to look into, the most special first."""
+    model, context, region = key
+    no_region, no_context = f"standard rate used: no {region} rate", f"standard rate used: no {context} rate"
+    layers = [_Layer(by_key[key], None)]
+    if region is not None and context != STANDARD:
+        layers.append(_Layer(by_key.get((model, context, None), []), no_region))
+        layers.append(_Layer(by_key.get((model, STANDARD, region), []), no_context))
+        layers.append(_Layer(by_key.get((model, STANDARD, None), []), f"{no_context}; {no_region}"))
+    elif region is not None:
+        layers.append(_Layer(by_key.get((model, STANDARD, None), []), no_region))
+    elif context != STANDARD:
+        layers.append(_Layer(by_key.get((model, STANDARD, None), []), no_context))
+    return [layer for layer in layers if layer.rates]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The fields of a `Card` between base and traits, and its cells: rows of the dense table with their notes."""
+
+    axes: tuple[int, int, int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    cells: list[tuple[int, str | None]]
+
+
+def _grid(key: Key, layers: list[_Layer]) -> _Grid:
+    """The cells of a card, days outermost, tiers innermost; edges that nothing changes at are left out."""
+    rates = [rate for layer in layers for rate in layer.rates]
+    period = WEEK_US if any(rate.weekly for rate in rates) else DAY_US
+    days: list[int | None] = [None, *_edges(edge for rate in rates for edge in (rate.begin, rate.end))]
+    spans = [span for rate in rates for span in rate.spans or ()]
+    clocks = [0, *_edges(edge for span in spans for edge in span if edge < period)]
+    tiers = [0, *_edges(rate.tier for rate in rates)]
+    found = [[[_pick(key, layers, day, clock, tier) for tier in tiers] for clock in clocks] for day in days]
+    values = sorted(set(chain.from_iterable(chain.from_iterable(found))), key=str)
+    number = {value: place for place, value in enumerate(values)}
+    grid = np.array([[[number[value] for value in row] for row in plane] for plane in found])
+    kept: list[tuple[int, ...]] = []
+    axes: tuple[Sequence[int | None], ...] = (days, clocks, tiers)
+    for axis, edges in enumerate(axes):
+        same = np.all(np.diff(grid, axis=axis) == 0, axis=tuple({0, 1, 2} - {axis}))
+        keep = np.flatnonzero(~same) + 1
+        grid = np.take(grid, [0, *keep.tolist()], axis=axis)
+        kept.append(tuple(edge for place in keep.tolist() if (edge := edges[place]) is not None))
+    steps = (grid.shape[1] * grid.shape[2], grid.shape[2])
+    cells = [values[place] for place in grid.ravel().tolist()]
+    return _Grid((*steps, period, kept[0], kept[1], kept[2]), cells)
+
+
+def _pick(key: Key, layers: list[_Layer], day: int | None, clock: int, tier: int) -> tuple[int, str | None]:
+    """Row of the dense table in force at a grid point, and its note."""
+    for layer in layers:
+        begun = [rate for rate in layer.rates if rate.in_force(day, clock, tier)]
+        if begun:
+            return FIRST_CELL + max(begun, key=lambda rate: rate.rank).number, layer.note
+    if any(rate.in_force(day, span[0], tier) for layer in layers for rate in layer.rates for span in rate.spans or ()):
+        raise ValueError(f"{key[0]} has windows without a rate for {_clock_text(clock)} UTC")
+    return GAP_CELL, None
+
+
+def _clock_text(clock: int) -> str:
+    day, minute = divmod(clock // 60_000_000, 1440)
+    return f"{WEEKDAYS[day]} {minute // 60:02d}:{minute % 60:02d}"
 
 
 def _edges(values: Iterable[int | None]) -> list[int]:
@@ -129,105 +220,30 @@ def _edges(values: Iterable[int | None]) -> list[int]:
 
 
 def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else round(moment.timestamp()) * 1_000_000
+    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+
+
+def _spans(row: dict[str, Any]) -> tuple[tuple[int, int], ...] | None:
+    """The parts of the week (from Monday on) in which a rate holds; None = always."""
+    days = _weekdays(row["model"], row["weekdays"])
+    if row["window_start"] is None and row["window_end"] is None and row["weekdays"] is None:
+        return None
+    start, end = _clock(row["window_start"]), _clock(row["window_end"]) or DAY_US
+    if start >= end:
+        raise ValueError(f"{row['model']} has a window that passes midnight: it must be two rows")
+    return tuple((day * DAY_US + start, day * DAY_US + end) for day in days)
+
+
+def _weekdays(model: str, text: str | None) -> Sequence[int]:
+    if text is None:
+        return range(7)
+    names = text.split(",")
+    if not set(names) <= set(WEEKDAYS):
+        raise ValueError(f"{model} has weekdays that cannot be read: {text}")
+    return sorted(WEEKDAYS.index(name) for name in set(names))
 
 
 def _clock(value: time | None) -> int:
-    return 0 if value is None else (value.hour * 60 + value.minute) * _MINUTE_US + value.second * 1_000_000
-
-
-def _find(rows: Sequence[dict[str, Any]], day: int | None, clock: int, tier: int) -> dict[str, Any] | None:
-    """The row in force at a grid point: of those already begun on every axis, the one that began last."""
-    begun = [
-        row
-        for row in rows
-        if (row["valid_from"] is None or (day is not None and (_micros(row["valid_from"]) or 0) <= day))
-        and _clock(row["window_start"]) <= clock
-        and row["tier_min"] <= tier
-    ]
-    return max(begun, key=_start, default=None)
-
-
-def _start(row: dict[str, Any]) -> tuple[int, int, int]:
-    return _micros(row["valid_from"]) or 0, _clock(row["window_start"]), row["tier_min"]
-
-
-def _dense(rates: pl.DataFrame) -> pl.DataFrame:
-    """One row per rate: p_/r_ integer prices of every count a call carries, and what cannot be priced with it."""
-    columns: dict[str, pl.Series] = {"rate_id": rates["rate_id"]}
-    for count, chain in FALLBACK_CHAINS.items():
-        price = rates.select(pl.coalesce(chain)).to_series()
-        limit = MAX_PICO_EACH if count in ("search", "request") else MAX_PICO
-        pico, rest = _integers(price.to_list(), PER[chain[0]], limit)
-        columns[f"p_{count}"] = pl.Series(pico, dtype=pl.Int64)
-        columns[f"r_{count}"] = pl.Series(rest, dtype=pl.Int64)
-    return pl.DataFrame(columns).hstack(rates.select(*_flags(), *_standard_flags()))
-
-
-def _flags() -> list[pl.Expr]:
-    """What a rate prices apart, what it bills at all, and what it cannot price."""
-    apart = {
-        "audio_in_apart": "input_audio_mtok",
-        "audio_out_apart": "output_audio_mtok",
-        "image_in_apart": "input_image_mtok",
-        "image_out_apart": "output_image_mtok",
-        "reasoning_apart": "output_reasoning_mtok",
-    }
-    has = {name: pl.col(name).is_not_null() for name in PER}
-    searches = has["web_searches_kcount"] | has["rerank_searches_kcount"]
-    rated_parts_in = has["input_audio_mtok"] | has["input_image_mtok"]
-    rated_parts_out = has["output_audio_mtok"] | has["output_image_mtok"] | has["output_video_mtok"]
-    reason = _blocked()
-    return [
-        *(has[column].alias(flag) for flag, column in apart.items()),
-        reason.alias("blocked_reason"),
-        reason.is_not_null().alias("blocked"),
-        has["input_mtok"].alias("bills_input"),
-        has["output_mtok"].alias("bills_output"),
-        searches.alias("bills_searches"),
-        (has["requests_kcount"] & ~has["input_mtok"]).alias("bills_requests_only"),
-        (~has["input_mtok"] & rated_parts_in).alias("text_in_unrated"),
-        (~has["output_mtok"] & rated_parts_out).alias("text_out_unrated"),
-    ]
-
-
-def _standard_flags() -> list[pl.Expr]:
-    """Which cache counts a variant bills at the standard rate because the vendor prints no other."""
-    units = pl.col("standard_units").fill_null("").str.split(",")
-    return [
-        units.list.contains("cache_read_mtok").alias("cache_read_standard"),
-        pl.concat_list(units.list.contains("cache_write_mtok"), units.list.contains("cache_write_1h_mtok"))
-        .list.any()
-        .alias("cache_write_standard"),
-    ]
-
-
-def _blocked() -> pl.Expr:
-    """Why a rate row cannot price any call: it bills in units that calls do not carry, or it holds no price at all."""
-    tokens = pl.any_horizontal(pl.col("input_mtok", "input_audio_mtok", "input_image_mtok").is_not_null())
-    reasons = [
-        pl.when(~tokens & pl.col(unit).is_not_null()).then(
-            pl.lit(f"priced per {UNCARRIED_NAMES[unit]}, which the call does not report")
-        )
-        for unit in UNCARRIED_INPUT
-    ]
-    empty = pl.all_horizontal(pl.col(list(PER)).is_null())
-    return pl.coalesce(*reasons, pl.when(empty).then(pl.lit("no price listed for this model")))
-
-
-def _integers(prices: Sequence[Decimal | None], per: int, limit: int) -> tuple[list[int | None], list[int]]:
-    """Exact (whole pico-dollars, rest in 1e-24 dollars) per unit."""
-    whole: list[int | None] = []
-    rest: list[int] = []
-    with localcontext() as context:
-        context.prec = 80
-        for price in prices:
-            scaled = None if price is None else int(price * 10**24) // per
-            if scaled is not None and scaled * per != price * 10**24:  # type: ignore[operator]
-                raise ValueError(f"price {price} per {per} is finer than 1e-24 dollars a unit")
-            high, low = (None, 0) if scaled is None else divmod(scaled, 10**12)
-            if high is not None and not 0 <= high <= limit:
-                raise ValueError(f"price {price} per {per} is out of range")
-            whole.append(high)
-            rest.append(low)
-    return whole, rest
+    if value is None:
+        return 0
+    return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond

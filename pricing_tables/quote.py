@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any, Final
 
@@ -31,13 +31,18 @@ _USAGE: Final[dict[str, str]] = {
     "image_output_tokens": "image_output_tokens",
     "search_requests": "search_requests",
     "requests": "requests",
+    "images": "images",
+    "characters": "characters",
+    "pages": "pages",
 }
+_SECONDS: Final = ("audio_seconds", "video_seconds")
 _FIELDS: Final[dict[str, type[str] | type[bool]]] = {
     "provider": str,
     "model": str,
     "timestamp": str,
     "service_tier": str,
     "batch": bool,
+    "region": str,
 }
 _SCHEMA: Final[dict[str, pl.DataType]] = {
     "line": pl.Int64(),
@@ -48,11 +53,14 @@ _SCHEMA: Final[dict[str, pl.DataType]] = {
     "service_tier": pl.String(),
     "batch": pl.Boolean(),
     **{column: pl.Int64() for column in _USAGE.values()},
+    **dict.fromkeys(_SECONDS, pl.Decimal(18, 6)),
+    "region": pl.String(),
     "usage_source": pl.String(),
     "failed": pl.Boolean(),
     "reported_cost_usd": pl.Decimal(18, 12),
 }
 _COUNT_LIMIT: Final = 2**62
+_SECONDS_LIMIT: Final = 10**12
 
 
 class _BadLineError(ValueError):
@@ -60,11 +68,12 @@ class _BadLineError(ValueError):
 
 
 def quote(lines: Iterable[str], catalog: Catalog, *, batch_size: int = 20_000) -> Iterator[str]:
-    """Answer each JSON line `{provider, model, timestamp, usage, service_tier?, batch?}` with one JSON line.
+    """Answer each JSON line `{provider, model, timestamp, usage, service_tier?, batch?, region?}` with one JSON line.
 
-    `usage.input_tokens` is the inclusive total. The answer is `{cost_usd, status, rate_id, components, model, match,
-    rate_note}`: `cost_usd` and the components are exact decimal strings in US dollars, or null. A line that cannot be
-    read gives `{"cost_usd": null, "status": "error", "error": "line N: why"}`. Blank lines are skipped.
+    `usage.input_tokens` is the inclusive total; seconds are numbers or decimal strings with up to six decimals. The
+    answer is `{cost_usd, status, rate_id, components, model, match, rate_note}`; `cost_usd` and the components are
+    exact decimal strings in US dollars, or null. A line that cannot be read gives
+    `{"cost_usd": null, "status": "error", "error": "line N: why"}`. Blank lines are skipped.
     """
     numbered = ((number, text) for number, text in enumerate(lines, start=1) if text.strip())
     while chunk := list(islice(numbered, batch_size)):
@@ -108,7 +117,8 @@ def _answer(row: dict[str, Any]) -> dict[str, Any]:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        request = json.loads(text)
+        # Numbers stay as they are written: seconds are decimals.
+        request = json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
         raise _BadLineError(f"not JSON ({error})") from error
     if not isinstance(request, dict):
@@ -126,6 +136,7 @@ def _parse(text: str) -> dict[str, Any]:
         "occurred_at": _moment(request["timestamp"]),
         "service_tier": request.get("service_tier"),
         "batch": request.get("batch"),
+        "region": request.get("region"),
         **_counts(request.get("usage")),
         "usage_source": "reported",
         "failed": False,
@@ -140,22 +151,41 @@ def _moment(text: str) -> datetime:
         raise _BadLineError(f"timestamp is not an ISO 8601 time: {text}") from error
 
 
-def _counts(usage: object) -> dict[str, int]:
+def _counts(usage: object) -> dict[str, int | Decimal]:
     if not isinstance(usage, dict):
         raise _BadLineError("usage must be an object")
-    unknown = sorted(usage.keys() - _USAGE.keys())
+    unknown = sorted(usage.keys() - _USAGE.keys() - set(_SECONDS))
     if unknown:
         raise _BadLineError(f"unknown usage: {', '.join(unknown)}")
-    counts: dict[str, int] = {}
+    counts: dict[str, int | Decimal] = {}
     for key, value in usage.items():
-        if value is None:
-            continue
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _BadLineError(f"usage.{key} must be a whole number")
-        if not -_COUNT_LIMIT < value < _COUNT_LIMIT:
-            raise _BadLineError(f"usage.{key} is out of range")
-        counts[_USAGE[key]] = value
+        if value is not None:
+            name = str(key)
+            counts[_USAGE.get(name, name)] = _seconds(name, value) if name in _SECONDS else _whole(name, value)
     # A quote states its whole usage: what it leaves out is none of it.
     return {"input_tokens": 0, "output_tokens": 0, **counts} if counts else counts
+
+
+def _whole(key: str, value: object) -> int:
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) < _COUNT_LIMIT and value == int(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _BadLineError(f"usage.{key} must be a whole number")
+    if not -_COUNT_LIMIT < value < _COUNT_LIMIT:
+        raise _BadLineError(f"usage.{key} is out of range")
+    return value
+
+
+def _seconds(key: str, value: object) -> Decimal:
+    """Seconds as an exact decimal of at most six places."""
+    try:
+        amount = Decimal(value) if isinstance(value, (int, str, Decimal)) and not isinstance(value, bool) else None
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite():
+        raise _BadLineError(f"usage.{key} must be a number of seconds")
+    if not abs(amount) < _SECONDS_LIMIT:
+        raise _BadLineError(f"usage.{key} is out of range")
+    if amount != round(amount, 6):
+        raise _BadLineError(f"usage.{key} has more than six decimals")
+    return amount

@@ -7,10 +7,12 @@ from typing import Any
 
 import polars as pl
 
+from pricing_tables.cards import WEEKDAYS
 from pricing_tables.catalog import Catalog
 from pricing_tables.units import PRICE_COLUMNS
 
 _WHEN = ("valid_from", "valid_to", "window_start", "window_end")
+_RARE = ("region", "weekdays", "currency", "alias_of")
 
 
 def rates_frame(catalog: Catalog) -> pl.DataFrame:
@@ -20,7 +22,8 @@ def rates_frame(catalog: Catalog) -> pl.DataFrame:
     valid_to (UTC, half open, null = open), window_start and window_end (daily, UTC; an end of 00:00 is the end of the
     day), tier_min (first total input token count that gets this row), then one Decimal(38,18) column per unit in US
     dollars: `_mtok` per million tokens, `_mchars` per million characters, `_k...` per thousand, `_hours` per hour
-    (null = not priced apart), standard_units (units for which a variant has no price of its own), note, recorded_at.
+    (null = not priced apart), standard_units (units for which a variant has no price of its own), note, region (null =
+    any other), weekdays ('mon,tue', UTC; null = every day), currency (null = US dollars), alias_of, recorded_at.
     """
     return catalog.rates.select(
         "rate_id",
@@ -35,10 +38,7 @@ def rates_frame(catalog: Catalog) -> pl.DataFrame:
         *PRICE_COLUMNS,
         "standard_units",
         "note",
-        "region",
-        "weekdays",
-        "currency",
-        "alias_of",
+        *_RARE,
         pl.lit(catalog.imported_at, dtype=pl.Datetime("us", "UTC")).alias("recorded_at"),
     )
 
@@ -65,7 +65,7 @@ def list_models(catalog: Catalog, provider: str | None = None, at: datetime | No
     One row a model: provider, model, name, input_mtok, cache_read_mtok, cache_write_mtok, output_mtok (Decimal US
     dollars per million tokens or None), tiers (number of context tiers), valid_from.
     """
-    standard = pl.all_horizontal(pl.col("processing", "service_tier", "condition").is_null())
+    standard = pl.all_horizontal(pl.col("processing", "service_tier", "condition", "region").is_null())
     rates = catalog.rates.filter(standard & _in_force(at))
     if provider is not None:
         rates = rates.filter(pl.col("provider") == provider)
@@ -88,8 +88,8 @@ def list_models(catalog: Catalog, provider: str | None = None, at: datetime | No
 def show(catalog: Catalog, model: str, at: datetime | None = None) -> list[dict[str, Any]]:
     """Every rate row of one model (`provider/model` as in `costs.model`, or any name that resolves to one).
 
-    Rows as in `rates_frame`, without the units that the model does not price; all periods when `at` is None. An empty
-    list when the catalog has no such model.
+    Rows as in `rates_frame`, without the units that the model does not price and without region, weekdays, currency
+    and alias_of where no row has any; all periods when `at` is None. An empty list when the catalog has no such model.
     """
     known = catalog.rates.filter(pl.col("model") == model)
     if known.is_empty():
@@ -100,7 +100,7 @@ def show(catalog: Catalog, model: str, at: datetime | None = None) -> list[dict[
         known = catalog.rates.filter(pl.col("model") == found.rated_as)
     if at is not None:
         known = known.filter(_in_force(at))
-    priced = [name for name in PRICE_COLUMNS if known[name].null_count() < known.height]
+    priced = [name for name in (*_RARE, *PRICE_COLUMNS) if known[name].null_count() < known.height]
     keys = ["rate_id", "provider", "model", "processing", "service_tier", "condition", *_WHEN, "tier_min"]
     return known.select(*keys, *priced, "standard_units", "note").to_dicts()
 
@@ -112,4 +112,5 @@ def _in_force(at: datetime | None) -> pl.Expr:
     clock, start, end = at.time(), pl.col("window_start"), pl.col("window_end")
     midnight = pl.time(0, 0)
     inside = start.is_null() | ((start <= clock) & ((end > clock) | (end == midnight)))
-    return begun & (pl.col("valid_to").is_null() | (pl.col("valid_to") > at)) & inside
+    today = pl.col("weekdays").is_null() | pl.col("weekdays").str.contains(WEEKDAYS[at.weekday()], literal=True)
+    return begun & (pl.col("valid_to").is_null() | (pl.col("valid_to") > at)) & inside & today

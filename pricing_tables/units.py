@@ -48,24 +48,27 @@ PER: Final[dict[str, int]] = {
 
 PRICE_COLUMNS: Final[tuple[str, ...]] = tuple(PER)
 
-UNCARRIED_INPUT: Final[tuple[str, ...]] = (
-    "input_mchars",
-    "input_text_messages_kcount",
-    "audio_hours",
-    "input_audio_hours",
-    "input_gpixels",
-    "input_document_kpages",
-    "input_annotated_document_kpages",
-)
-"""Units that stand for the whole input of a call and that no telemetry dialect reports: characters, hours, pages."""
+AMOUNTS: Final[dict[str, tuple[str, ...]]] = {
+    "images": ("output_images_kcount", "input_images_kcount"),
+    "audio_seconds": ("audio_hours", "input_audio_hours", "output_audio_hours"),
+    "video_seconds": ("output_video_hours",),
+    "characters": ("input_mchars", "output_mchars"),
+    "pages": ("input_document_kpages", "input_annotated_document_kpages"),
+}
+"""Amount that a call reports -> the price columns that may bill it, the first that a rate has."""
 
-UNCARRIED_NAMES: Final[dict[str, str]] = {
+UNIT_NAMES: Final[dict[str, str]] = {
     "input_mchars": "character",
+    "output_mchars": "character",
     "input_text_messages_kcount": "message",
     "audio_hours": "audio hour",
     "input_audio_hours": "audio hour",
+    "output_audio_hours": "audio hour",
+    "output_video_hours": "video hour",
+    "input_images_kcount": "image",
+    "output_images_kcount": "image",
     "input_gpixels": "pixel",
     "input_document_kpages": "document page",
     "input_annotated_document_kpages": "document page",
 }
-"""How a `rate_note` names those units."""
+"""Units that can stand for all that a call is billed by, instead of tokens, as a `rate_note` names them."""

@@ -6,9 +6,14 @@ apart stays in the part around it.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Final
 
 import polars as pl
+
+from pricing_tables import amounts
+from pricing_tables.units import AMOUNTS
 
 TOKENS: Final = (
     "input_tokens",
@@ -73,9 +78,15 @@ REASONS: Final[dict[int, str]] = {
 """Problem code -> `rate_note`; `UNKNOWN_MODEL` and `BLOCKED` are explained by the name and by the rate."""
 
 
+_NOTHING: Final = pl.lit(0, dtype=pl.Int64)
+
+PLAIN_PARTS: Final = ("input", "cache_read", "write_5m", "write_1h", "output")
+"""The parts that almost every call consists of."""
+
+
 def reported_counts(calls: pl.DataFrame) -> frozenset[str]:
     """The count columns that hold anything at all in this batch; the others need no arithmetic."""
-    return frozenset(name for name in (*TOKENS, *EACH) if calls[name].null_count() < calls.height)
+    return frozenset(name for name in (*TOKENS, *EACH, *AMOUNTS) if calls[name].null_count() < calls.height)
 
 
 def parts_in(present: frozenset[str]) -> list[str]:
@@ -83,53 +94,77 @@ def parts_in(present: frozenset[str]) -> list[str]:
     return [part for part, needs in NEEDS.items() if present.issuperset(needs)]
 
 
-def split(frame: pl.DataFrame, present: frozenset[str]) -> pl.DataFrame:
-    """Add `n_PART` (Int64) for every part of `parts_in(present)` and `cached`; a negative part is invalid usage.
+def split_plain(present: frozenset[str]) -> dict[str, pl.Expr]:
+    """Counts (Int64) of `PLAIN_PARTS` of calls that hold no other parts; a negative one is invalid usage."""
+    read, short, long = (_count(f"cache_{name}_tokens", present) for name in ("read", "write_5m", "write_1h"))
+    cached = {name for name in present if name.startswith("cache_")}
+    fresh = _count("input_tokens", present)
+    for name in sorted(cached):
+        fresh = fresh - _count(name, present)
+    counts = {"input": fresh, "cache_read": read, "write_5m": short, "write_1h": long}
+    return {**counts, "output": _count("output_tokens", present)}
+
+
+def split(present: frozenset[str]) -> list[dict[str, pl.Expr]]:
+    """Steps that add `n_PART` (Int64) for every billed part, `cached`, and the amounts; a negative part is invalid.
 
     Telemetry counts cached audio under both audio and cache without saying how much: it is taken to be what all the
     subsets together exceed the total by, and billed as cached.
     """
 
-    def count(name: str) -> pl.Expr:
-        return pl.col(name).fill_null(0) if name in present else pl.lit(0, dtype=pl.Int64)
-
     def apart(name: str) -> pl.Expr:
-        return pl.when(pl.col(APART[name])).then(count(name)).otherwise(0) if name in present else count(name)
+        if name not in present:
+            return _NOTHING
+        return pl.when(pl.col(APART[name])).then(_count(name, present)).otherwise(_NOTHING)
 
-    audio, image, read = apart("audio_input_tokens"), apart("image_input_tokens"), count("cache_read_tokens")
-    frame = frame.with_columns(
-        cached=read + count("cache_write_5m_tokens") + count("cache_write_1h_tokens"),
-        n_write_5m=count("cache_write_5m_tokens"),
-        n_write_1h=count("cache_write_1h_tokens"),
-        n_reasoning=apart("reasoning_tokens"),
-        n_audio_out=apart("audio_output_tokens"),
-        n_image_out=apart("image_output_tokens"),
-        n_search=count("search_requests"),
-        n_request=pl.col("requests").fill_null(1),
-    )
+    audio, image = apart("audio_input_tokens"), apart("image_input_tokens")
+    total, read = _count("input_tokens", present), _count("cache_read_tokens", present)
+    written = {f"n_write_{life}": _count(f"cache_write_{life}_tokens", present) for life in ("5m", "1h")}
+    steps = [
+        {
+            **amounts.counts(present),
+            **written,
+            "cached": reduce(add, written.values(), read),
+            "n_reasoning": apart("reasoning_tokens"),
+            "n_audio_out": apart("audio_output_tokens"),
+            "n_image_out": apart("image_output_tokens"),
+            "n_search": _count("search_requests", present),
+            "n_request": pl.col("requests").fill_null(1),
+        }
+    ]
     if present & {"audio_input_tokens", "image_input_tokens"}:
-        excess = (audio + image + pl.col("cached") - count("input_tokens")).clip(lower_bound=0)
-        frame = frame.with_columns(n_audio_cached=pl.min_horizontal(excess, audio, read))
+        excess = (audio + image + pl.col("cached") - total).clip(lower_bound=0)
         left = excess - pl.col("n_audio_cached"), image, read - pl.col("n_audio_cached")
-        frame = frame.with_columns(n_image_cached=pl.min_horizontal(*left))
+        steps += [
+            {"n_audio_cached": pl.min_horizontal(excess, audio, read)},
+            {"n_image_cached": pl.min_horizontal(*left)},
+        ]
     else:
-        frame = frame.with_columns(
-            pl.lit(0, dtype=pl.Int64).alias(name) for name in ("n_audio_cached", "n_image_cached")
-        )
-    frame = frame.with_columns(
-        n_audio_in=audio - pl.col("n_audio_cached"),
-        n_image_in=image - pl.col("n_image_cached"),
-        n_cache_read=read - pl.col("n_audio_cached") - pl.col("n_image_cached"),
+        steps[0] |= {"n_audio_cached": _NOTHING, "n_image_cached": _NOTHING}
+    steps.append(
+        {
+            "n_audio_in": audio - pl.col("n_audio_cached"),
+            "n_image_in": image - pl.col("n_image_cached"),
+            "n_cache_read": read - pl.col("n_audio_cached") - pl.col("n_image_cached"),
+        }
     )
-    return frame.with_columns(
-        n_input=count("input_tokens") - pl.col("cached") - pl.col("n_audio_in") - pl.col("n_image_in"),
-        n_output=count("output_tokens") - pl.col("n_reasoning") - pl.col("n_audio_out") - pl.col("n_image_out"),
+    apart_out = pl.col("n_reasoning") + pl.col("n_audio_out") + pl.col("n_image_out")
+    steps.append(
+        {
+            "n_input": total - pl.col("cached") - pl.col("n_audio_in") - pl.col("n_image_in"),
+            "n_output": _count("output_tokens", present) - apart_out,
+        }
     )
+    return steps
+
+
+def _count(name: str, present: frozenset[str]) -> pl.Expr:
+    return pl.col(name).fill_null(0) if name in present else _NOTHING
 
 
 def no_usage(present: frozenset[str]) -> pl.Expr:
     """Does the call say nothing about its usage? A request count alone tells only a rate per request anything."""
-    silent = [pl.col(name).is_null() for name in (*TOKENS, "search_requests") if name in present]
+    silent = [pl.col(name).is_null() for name in (*TOKENS, "search_requests", *AMOUNTS) if name in present]
     nothing = pl.all_horizontal(silent) if silent else pl.lit(value=True)
     by_request = pl.col("bills_requests_only") & pl.col("requests").is_not_null()
     return (pl.col("usage_source") == "missing").fill_null(value=False) | (nothing & ~by_request)
@@ -139,16 +174,18 @@ def problem(present: frozenset[str]) -> pl.Expr:
     """Int8 code of the first reason why a call has no price of ours, null when it has one. Needs `split`'s columns."""
     tokens = [name for name in TOKENS if name in present]
     each = [name for name in EACH if name in present]
-    too_many = [*(pl.col(name) > MAX_TOKENS for name in tokens), *(pl.col(name) > MAX_EACH for name in each)]
+    below, above = amounts.impossible(present)
+    too_many = [*(pl.col(name) > MAX_TOKENS for name in tokens), *(pl.col(name) > MAX_EACH for name in each), *above]
+    negative = [*(pl.col(name) < 0 for name in (*tokens, *each)), *below]
     # A search or a rerank is billed by itself; it need not count tokens.
     searched = pl.all_horizontal(*(pl.col(name).is_null() for name in tokens), pl.col("n_search") > 0)
     text_in = pl.col("text_in_unrated") & (pl.col("n_input") + pl.col("cached") > 0)
     checks = {
         1: no_usage(present),
-        UNKNOWN_MODEL: pl.col("unknown"),
+        UNKNOWN_MODEL: pl.col("unknown").is_not_null(),
         3: pl.col("occurred_at").is_null(),
-        BLOCKED: pl.col("blocked"),
-        5: pl.any_horizontal(*(pl.col(name) < 0 for name in (*tokens, *each)), pl.lit(value=False)),
+        BLOCKED: pl.col("blocked") & ~(pl.col("by_amount") & amounts.served(present)),
+        5: pl.any_horizontal(*negative, pl.lit(value=False)),
         6: pl.any_horizontal(*too_many, pl.lit(value=False)),
         7: pl.col("bills_input") & pl.col("input_tokens").is_null() & ~searched,
         8: pl.col("bills_output") & pl.col("output_tokens").is_null() & ~searched,
