@@ -74,8 +74,11 @@ FRAMEWORKS: Final = frozenset(
 VENDORS: Final = ("openai", "anthropic", "google", "mistral", "cohere", "x-ai", "deepseek", "voyageai")
 """Providers that sell their own models; every other one resells and bills at its own price."""
 
+BEDROCK_GEO: Final = "us|us-gov|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global"
+"""Prefixes of Bedrock's cross-region inference profiles, as a pattern."""
+
 _BEDROCK_ID: Final = re.compile(
-    r"(?:(?:us|us-gov|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global)\.)?"
+    rf"(?:(?:{BEDROCK_GEO})\.)?"
     r"(?:amazon|anthropic|ai21|cohere|deepseek|google|meta|mistral|moonshotai|nvidia|openai|qwen|stability|writer|zai)\."
     r"[a-z]"
 )
