@@ -201,7 +201,7 @@ def _off_peak(raw: object) -> tuple[Prices, tuple[Window, ...]]:
     cells: dict[tuple[str, int], Prices] = {}
     for name, value in raw.items():
         _put(cells, name, value, 0)
-    windows = [window for item in raw["windows"] for window in _windows(item, raw.get("weekday_timezone"))]
+    windows = [window for item in raw.get("windows", (raw,)) for window in _windows(item, raw.get("weekday_timezone"))]
     return cells[STANDARD, 0], tuple(windows)
 
 
@@ -210,7 +210,9 @@ def _windows(item: Mapping[str, Any], timezone: str | None) -> Iterator[Window]:
     if timezone is not None and timezone not in _UTC_OFFSETS:
         raise SourceError(f"litellm: off-peak days of the week in {timezone} are not known here")
     midnight = (24 - _UTC_OFFSETS[timezone or "UTC"]) % 24
-    days = [_DAYS[number - 1] for number in item["weekdays"]]
+    days = [_DAYS[day - 1] if isinstance(day, int) else str(day)[:3] for day in item.get("weekdays", range(1, 8))]
+    if not set(days) <= set(_DAYS):
+        raise SourceError(f"litellm: unknown days of the week: {item['weekdays']}")
     before = tuple(_DAYS[(_DAYS.index(day) - 1) % 7] for day in days)
     hours = item["hours_utc"]
     for span in [hours] if isinstance(hours, str) else hours:
