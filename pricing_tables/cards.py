@@ -71,7 +71,8 @@ def build_cards(rates: pl.DataFrame) -> CardBook:
     Errors: ValueError when a price is beyond the range that integer sums can hold.
     """
     by_model: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    usable = rates.filter(pl.col("condition").is_null())
+    everywhere = pl.col("region").is_null() & (pl.col("weekdays").is_null() | pl.col("weekdays").str.contains("mon"))
+    usable = rates.filter(pl.col("condition").is_null() & everywhere)
     columns = ["model", "processing", "service_tier", "valid_from", "window_start", "tier_min", "standard_units"]
     for number, row in enumerate(usable.select(columns).iter_rows(named=True)):
         context = row["processing"] or row["service_tier"] or STANDARD

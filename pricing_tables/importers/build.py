@@ -27,7 +27,9 @@ from pricing_tables.importers.releases import Release
 SOURCE: Final = "genai-prices+litellm"
 
 
-def build(genai: Release, litellm: Release, moment: datetime, past: Past | None = None) -> tuple[CatalogData, list[str]]:
+def build(
+    genai: Release, litellm: Release, moment: datetime, past: Past | None = None
+) -> tuple[CatalogData, list[str]]:
     """One catalog from a release of each source and their past ones; also the choices that matched nothing.
 
     `moment`: when LiteLLM's undated prices are read against genai-prices' dated ones (UTC). The same releases and

@@ -1,4 +1,4 @@
-"""The choices of `choices.toml` applied to a book: cases where the sources disagree and one of them is clearly right."""
+"""The choices of `choices.toml` applied to a book: cases where the sources disagree and one is clearly right."""
 
 from __future__ import annotations
 
@@ -56,9 +56,11 @@ def apply_choices(
                 if len(sources.entries) > 1:
                     raise ChoiceError(f"choice {kind}: no release {release} at hand")
                 continue
-            for part in _parts(choice):
-                if not apply(book, part, sources.entries[release], moment):
-                    unmatched.append(f"choice {kind} matches nothing: {part.get('key') or part.get('model')}")
+            unmatched += [
+                f"choice {kind} matches nothing: {part['key'] or part['model']}"
+                for part in _parts(choice)
+                if not apply(book, part, sources.entries[release], moment)
+            ]
     return unmatched
 
 
@@ -135,9 +137,10 @@ def _fill(book: Book, choice: Mapping[str, Any], entries: Mapping[str, Entry], m
         return False
     filled = []
     for row in clip(rows, since, None):
-        names = [] if context_of(row) == STANDARD else [*filter(None, (row["standard_units"] or "").split(",")), *prices]
-        units = {"standard_units": ",".join(sorted(names))} if names else {}
-        filled.append({**row, **prices, **units, "note": choice["why"]})
+        filled.append({**row, **prices, "note": choice["why"]})
+        if context_of(row) != STANDARD:
+            taken = {*(row["standard_units"] or "").split(","), *prices} - {""}
+            filled[-1]["standard_units"] = ",".join(sorted(taken))
     book.rows[found[1]] = (clip(rows, None, since) if since else []) + filled
     return True
 
@@ -154,8 +157,12 @@ def _tier(book: Book, choice: Mapping[str, Any], entries: Mapping[str, Entry], m
         if entry is None or not agrees(book.standard(model, moment), entry):
             return False
         before = clip(rows, None, until)
-        tiers = [_tier_row(row, entry, at, choice["why"]) for row in before for _, at in entry.prices.cells if at]
-        tiers = [row for row in tiers if row is not None]
+        tiers = [
+            _tier_row(row, entry, at, choice["why"])
+            for row in before
+            for kind, at in entry.prices.cells
+            if at and kind == STANDARD and context_of(row) == STANDARD and not row["tier_min"]
+        ]
         found = bool(tiers)
         before += clip(tiers, since, None)
     after = [row for row in clip(rows, until, None) if not row["tier_min"]]
@@ -163,9 +170,7 @@ def _tier(book: Book, choice: Mapping[str, Any], entries: Mapping[str, Entry], m
     return found
 
 
-def _tier_row(row: Row, entry: Entry, threshold: int, why: str) -> Row | None:
+def _tier_row(row: Row, entry: Entry, threshold: int, why: str) -> Row:
     """The row for inputs above a threshold, at the entry's prices there."""
-    if context_of(row) != STANDARD or row["tier_min"]:
-        return None
     standard, _ = cell(entry.prices, STANDARD, threshold)
     return {**row, **standard, "tier_min": threshold + 1, "note": why}

@@ -109,7 +109,7 @@ def _check_units(unit_data: Mapping[str, Mapping[str, Any]]) -> None:
 def _model_rates(provider: str, model: Any) -> Iterator[dict[str, Any]]:
     prices = _conditional_prices(model)
     variants = [
-        _Price(_constraint(getattr(variant, "constraint", None)), _units(variant.prices), tuple(sorted(variant.when.items())))
+        _Price(_constraint(variant), _units(variant.prices), tuple(sorted(variant.when.items())))
         for variant in getattr(model, "price_variants", None) or ()
     ]
     note = None
@@ -146,7 +146,7 @@ def _model_rates(provider: str, model: Any) -> Iterator[dict[str, Any]]:
 
 def _conditional_prices(model: Any) -> list[_Price]:
     if isinstance(model.prices, list):
-        return [_Price(_constraint(getattr(entry, "constraint", None)), _units(entry.prices)) for entry in model.prices]
+        return [_Price(_constraint(entry), _units(entry.prices)) for entry in model.prices]
     return [_Price(_Constraint(), _units(model.prices))]
 
 
@@ -164,7 +164,8 @@ def _units(prices: Any) -> dict[str, Any]:
     return units
 
 
-def _constraint(raw: Any) -> _Constraint:
+def _constraint(priced: Any) -> _Constraint:
+    raw = getattr(priced, "constraint", None)
     if raw is None:
         return _Constraint()
     if hasattr(raw, "start_date"):

@@ -5,7 +5,7 @@ A price that differs between releases may have moved, or been wrong. So:
 - dates that the newest genai-prices has of its own are never touched;
 - a move of a model that genai-prices knows counts only where LiteLLM had the old price at that time too;
 - a move of a model that only LiteLLM knows counts only where the old and the new price stood in two samples each, and
-  where it is no slip of the decimal point.
+  where it moved by less than the factor ten.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from pricing_tables.importers.past import Dated, Past
 from pricing_tables.importers.rows import Row, clip, context_of, in_force, price_columns
 from pricing_tables.match import equal_names
 
-_SLIPS: Final = frozenset({Decimal(10) ** power for power in (-3, -2, -1, 1, 2, 3)})
+_SLIP: Final = 10
+"""A price that changes by this factor was written wrong before or after: vendors do not move prices so far at once."""
 
 Base = tuple[Decimal, Decimal]
 """(input, output) price below every tier."""
@@ -123,7 +124,7 @@ def _litellm_moves(
 
 
 def _steady(seen: Sequence[_Seen]) -> list[_Seen]:
-    """The samples whose price stood for two samples at least, without slips of the decimal point."""
+    """The samples whose price stood for two samples at least, without what was merely written wrong."""
     runs: list[list[_Seen]] = []
     for one in seen:
         if runs and runs[-1][-1].base == one.base:
@@ -139,7 +140,7 @@ def _steady(seen: Sequence[_Seen]) -> list[_Seen]:
 def _slip(before: Base | None, after: Base | None) -> bool:
     if before is None or after is None:
         return before != after
-    return any(old and new and new / old in _SLIPS for old, new in zip(before, after, strict=True))
+    return any(old and new and not old / _SLIP < new < old * _SLIP for old, new in zip(before, after, strict=True))
 
 
 def _lay(book: Book, model: str, seen: Sequence[_Seen]) -> None:
@@ -208,7 +209,8 @@ def _gone(book: Book, timelines: dict[str, list[_Seen]]) -> None:
             continue
         if not any(price_columns(row) for row in last.rows):
             continue
-        row = {**last.match, "deprecated": True, "match": json.dumps({"or": [{"equals": name} for name in sorted(names)]})}
+        match = json.dumps({"or": [{"equals": name} for name in sorted(names)]}, ensure_ascii=False)
+        row = {**last.match, "deprecated": True, "match": match}
         note = f"gone since; last in {last.dated.release.name}"
         book.add_model(row, [{**rate, "note": note} for rate in last.rows])
         _lay(book, model, _steady(seen))

@@ -69,6 +69,8 @@ _WITHIN: Final = {
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UTC_OFFSETS: Final = {"UTC": 0, "Asia/Shanghai": 8}
 """Hours ahead of UTC, of zones that never change their clocks."""
+_DEAREST: Final = 999
+"""US dollars per million tokens: what is dearer was entered in another unit."""
 _DIGITS: Final = Context(prec=12)
 
 
@@ -101,7 +103,8 @@ class EntryPrices:
 def read_prices(entry: Mapping[str, Any], *, free: bool = False) -> EntryPrices | None:
     """The prices of one entry (numbers as Decimal or int); None when it has none.
 
-    A map full of zeros means that LiteLLM knows no price, so zeros count only where the name says `free`.
+    A map full of zeros means that LiteLLM knows no price, so zeros count only where the name says `free`; an entry
+    with an impossible price is not believed at all.
     """
     mode = entry.get("mode")
     cells: dict[tuple[str, int], Prices] = {}
@@ -123,16 +126,21 @@ def read_prices(entry: Mapping[str, Any], *, free: bool = False) -> EntryPrices 
         base.update({"web_searches_kcount": price} if price else {})
     if not any(base.values()) and not (free and base):
         return None
+    if any(price > _DEAREST for prices in cells.values() for name, price in prices.items() if name.endswith("_mtok")):
+        return None
     return EntryPrices(cells, _uplifts(entry), *_off_peak(entry.get("off_peak_pricing")))
 
 
 def _put(cells: dict[tuple[str, int], Prices], name: str, value: object, begins: int) -> None:
     found = _FIELD.fullmatch(name)
-    if found is None or found["base"] not in _FIELDS or isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+    number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    if found is None or found["base"] not in _FIELDS or not number:
         return
     column, units = _FIELDS[found["base"]]
     threshold = int(found["tier"]) * 1_000 if found["tier"] else begins
-    cells.setdefault((_CONTEXTS[found["context"]], threshold), {}).setdefault(column, _price(value, units))
+    cells.setdefault((_CONTEXTS[found["context"]], threshold), {}).setdefault(
+        column, _price(Decimal(str(value)), units)
+    )
 
 
 def _price(value: Decimal | int, units: int) -> Decimal:

@@ -49,7 +49,6 @@ def merge(book: Book, entries: Iterable[Entry], release: str, moment: datetime) 
     for entry in plain:
         _plain(book, entry, release, moment, done)
     book.refresh()
-    # Keys that name a model just added once more (a second route) say the same or are left out.
     for entry in entries:
         if entry.key.region is not None:
             _regional(book, entry, release, moment, done)
@@ -88,7 +87,7 @@ def _plain(book: Book, entry: Entry, release: str, moment: datetime, done: Merge
         _own_rows(book, model, rated_as)
         rows = book.standard(model, moment)
     _fill_units(rows, entry, release)
-    _fill_contexts(book, model, rows, entry, note, moment)
+    _fill_contexts(book, model, rows, entry, note)
 
 
 def _says_more(entry: Entry) -> bool:
@@ -118,7 +117,9 @@ def _fill_units(rows: Mapping[int, Row], entry: Entry, release: str) -> None:
         if tier_min and tier_min not in tiers:
             continue
         theirs, _ = cell(entry.prices, STANDARD, max(tier_min - 1, 0))
-        names = [name for name in _FILLED if name in theirs and row[name] is None and row["input_mtok"] is not None]
+        names: list[str] = [
+            name for name in _FILLED if name in theirs and row[name] is None and row["input_mtok"] is not None
+        ]
         if "cache_write_1h_mtok" in theirs and row["cache_write_1h_mtok"] is None:
             same = theirs.get("cache_write_mtok") == row["cache_write_mtok"] is not None
             names += ["cache_write_1h_mtok"] if same else []
@@ -127,9 +128,7 @@ def _fill_units(rows: Mapping[int, Row], entry: Entry, release: str) -> None:
             row["note"] = "; ".join(filter(None, (row["note"], f"{', '.join(sorted(names))}: {release}")))
 
 
-def _fill_contexts(
-    book: Book, model: str, rows: Mapping[int, Row], entry: Entry, note: str, moment: datetime
-) -> None:
+def _fill_contexts(book: Book, model: str, rows: Mapping[int, Row], entry: Entry, note: str) -> None:
     """Kinds of request that the book lacks altogether for a model, for as long as today's standard price holds."""
     known = {context_of(row) for row in book.rows[model] if row["region"] is None}
     for context in CONTEXTS:
@@ -154,9 +153,9 @@ def _regional(book: Book, entry: Entry, release: str, moment: datetime, done: Me
     spelled, base = book.find(provider, name), book.find(provider, entry.key.bare)
     if spelled is not None and agrees(book.standard(spelled[1], moment), entry):
         if spelled[0] == spelled[1]:
-            rows = book.standard(spelled[1], moment)
-            _fill_units(rows, entry, release)
-            _fill_contexts(book, spelled[1], rows, entry, note, moment)
+            standard = book.standard(spelled[1], moment)
+            _fill_units(standard, entry, release)
+            _fill_contexts(book, spelled[1], standard, entry, note)
         done.agreed.append(entry.text)
         return
     if base is not None and _cheaper_than_regional(book, base[1], entry, moment):
@@ -164,6 +163,7 @@ def _regional(book: Book, entry: Entry, release: str, moment: datetime, done: Me
         return
     rows = entry.rows(provider, name, note)
     if f"{provider}/{name}" not in book.rows:
+        book.drop_names(provider, frozenset({name.lower()}))
         book.add_model(model_row(entry, 0), rows)
         done.added.append(entry.text)
     if base is None:
@@ -181,7 +181,7 @@ def _cheaper_than_regional(book: Book, model: str, entry: Entry, moment: datetim
     row = book.standard(model, moment).get(0)
     if not model.startswith("aws/regional.") or row is None or row["input_mtok"] is None:
         return False
-    return entry.prices.base().get("input_mtok", Decimal(0)) < row["input_mtok"]
+    return bool(entry.prices.base().get("input_mtok", Decimal(0)) < row["input_mtok"])
 
 
 def _uplifts(book: Book, entries: Iterable[Entry], moment: datetime) -> None:

@@ -23,7 +23,7 @@ def rate_rows(provider: str, model: str, prices: EntryPrices, note: str, *, reac
     A tier or a kind of request takes over what it does not price itself; for kinds of request `standard_units` says so.
     """
     base = {**dict.fromkeys(RATE_SCHEMA), "provider": provider, "model": f"{provider}/{model}", "note": note}
-    rows = []
+    rows: list[Row] = []
     for context in CONTEXTS:
         if context != STANDARD and not any(cell[0] == context for cell in prices.cells):
             continue
