@@ -66,6 +66,8 @@ def read_key(key: str, litellm_provider: str | None) -> Key | None:
         return None
     provider = _provider(litellm_provider)
     head, slash, rest = key.partition("/")
+    if slash and _provider(head) == "azure":
+        provider = "azure"
     name = rest if slash and _provider(head) == provider else key
     if provider == "aws":
         return _aws(name, mantle=head == "bedrock_mantle")
