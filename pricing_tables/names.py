@@ -144,6 +144,7 @@ _ARN: Final = re.compile(r"arn:aws[a-z-]*:bedrock:(?P<region>[^:]*):[^:]*:(?P<ki
 _REGION_PATH: Final = re.compile(r"(?:.*/)?(?P<region>[a-z]{2}(?:-gov)?-[a-z]+-\d)/[^/]+")
 _AZURE_ZONE: Final = re.compile(r"azure(?:_ai)?/(?P<region>eu|us|us-gov|apac)/.+")
 _PATHS: Final = re.compile(r"(?:^|.*/)models/(?P<name>[^/]+)")
+_PUBLISHER: Final = re.compile(r"(?:.*/)?publishers/(?P<publisher>[^/]+)/models/[^/]+")
 _AWS_REGION: Final = re.compile(r"(?:converse/|invoke/)?(?:[a-z]{2}-[a-z]+-\d/)?(?P<name>.+)")
 _COMPACT: Final = re.compile(r"(?<=[-@])(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:@]|$)")
 _DASHED: Final = re.compile(r"(?<=[-@])(20\d{2})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?=[-:@]|$)")
@@ -233,6 +234,8 @@ def _spellings(name: str, provider: str) -> Iterator[str]:
     forms = [name]
     if found := _PATHS.fullmatch(name):
         forms.append(found["name"])
+        if publisher := _PUBLISHER.fullmatch(name):
+            forms.append(f"{publisher['publisher']}/{found['name']}")
     if provider == "aws" and (region := _AWS_REGION.fullmatch(name)) and not name.startswith("us-gov-"):
         forms.append(region["name"])
     if provider == "google":

@@ -8,6 +8,7 @@ from typing import Final
 
 from pricing_tables.catalog import CatalogData
 from pricing_tables.importers.book import Book, open_book
+from pricing_tables.importers.carry import carry
 from pricing_tables.importers.choices import (
     ChoiceError,
     Sources,
@@ -28,25 +29,38 @@ SOURCE: Final = "genai-prices+litellm"
 
 
 def build(
-    genai: Release, litellm: Release, moment: datetime, past: Past | None = None
+    genai: Release, litellm: Release, moment: datetime, past: Past | None = None, older: CatalogData | None = None
 ) -> tuple[CatalogData, list[str]]:
-    """One catalog from a release of each source and their past ones; also the choices that matched nothing.
+    """One catalog from a release of each source and what was known before; also the choices that matched nothing.
 
-    `moment`: when LiteLLM's undated prices are read against genai-prices' dated ones (UTC). The same releases and
-    moment give the same catalog. Errors: SourceError.
+    `moment`: when LiteLLM's undated prices are read against genai-prices' dated ones (UTC). What was known before comes
+    from the sources' `past` releases, or from an `older` catalog. The same input gives the same catalog. Errors:
+    SourceError.
     """
     book = open_book(import_genai_prices(genai))
     entries = read_entries(litellm)
     choices = read_choices()
-    older = {} if past is None else past.litellm_entries()
-    sources = Sources(litellm.version, {**older, litellm.version: _by_key(entries)})
+    releases = {} if past is None else past.litellm_entries()
+    sources = Sources(litellm.version, {**releases, litellm.version: _by_key(entries)})
     unmatched = apply_choices(book, choices, sources, moment)
     merge(book, entries, litellm.name, moment)
     if past is not None:
-        add_history(book, past, moment)
+        add_history(book, past)
+    if older is not None:
+        carry(book, older, moment)
     unmatched += apply_aliases(book, choices)
     _moving_names(book, _by_key(entries), litellm)
     return book.data(SOURCE, f"{genai.version}+{litellm.version}", "MIT"), unmatched
+
+
+def lay_over(genai: Release, older: CatalogData, moment: datetime) -> CatalogData:
+    """A release of genai-prices over an older merged catalog, for when LiteLLM is not at hand. Errors: SourceError."""
+    book = open_book(import_genai_prices(genai))
+    choices = read_choices()
+    apply_choices(book, choices, Sources("", {}), moment)
+    carry(book, older, moment, frozenset(choice["why"] for kind in choices.values() for choice in kind))
+    apply_aliases(book, choices)
+    return book.data(SOURCE, f"{genai.version}+{older.source_version.rpartition('+')[2]}", "MIT")
 
 
 def build_strictly(genai: Release, litellm: Release, moment: datetime, past: Past) -> CatalogData:

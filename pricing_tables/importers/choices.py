@@ -41,7 +41,7 @@ def apply_choices(
 ) -> list[str]:
     """Apply every choice but the aliases; returns those that match nothing, one line each.
 
-    A choice that names an older release is passed over where `sources` has no older one.
+    A choice that needs a release is passed over where `sources` has no other at all.
     """
     unmatched = []
     kinds: dict[str, Callable[[Book, Mapping[str, Any], Mapping[str, Entry], datetime], bool]] = {
@@ -52,14 +52,15 @@ def apply_choices(
     for kind, apply in kinds.items():
         for choice in choices.get(kind, ()):
             release = choice.get("release", sources.newest)
-            if release not in sources.entries:
+            entries = sources.entries.get(release, {})
+            if "keys" in choice and not entries:
                 if len(sources.entries) > 1:
                     raise ChoiceError(f"choice {kind}: no release {release} at hand")
                 continue
             unmatched += [
                 f"choice {kind} matches nothing: {part['key'] or part['model']}"
                 for part in _parts(choice)
-                if not apply(book, part, sources.entries[release], moment)
+                if not apply(book, part, entries, moment)
             ]
     return unmatched
 

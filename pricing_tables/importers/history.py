@@ -45,7 +45,7 @@ class _Seen:
         return next((_base(row) for row in self.rows if _is_base(row)), None)
 
 
-def add_history(book: Book, past: Past, moment: datetime) -> None:
+def add_history(book: Book, past: Past) -> None:
     """Add to the book what the older releases know and the newest do not."""
     genai = _genai_timelines(past)
     litellm = _litellm_timelines(past)
