@@ -3,9 +3,11 @@
 A price that differs between releases may have moved, or been wrong. So:
 
 - dates that the newest genai-prices has of its own are never touched;
-- a move of a model that genai-prices knows counts only where LiteLLM had the old price at that time too;
-- a move of a model that only LiteLLM knows counts only where the old and the new price stood in two samples each, and
-  where it moved by less than the factor ten.
+- a move of a model that genai-prices knows counts only where LiteLLM had the old price at that time too, and where the
+  same units are priced before and after;
+- a move of a model that only LiteLLM knows counts only where the old price stood in two samples at least, and where it
+  moved by less than the factor ten and not by the ten per cent of a regional price; fine-tunes were listed at their
+  base's price for long and never count.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from pricing_tables.match import equal_names
 _SLIP: Final = 10
 """A price that changes by this factor was written wrong before or after: vendors do not move prices so far at once."""
 
+_REGIONAL: Final = Decimal("1.1")
+
 Base = tuple[Decimal, Decimal]
 """(input, output) price below every tier."""
 
@@ -39,6 +43,11 @@ class _Seen:
     dated: Dated
     rows: list[Row]
     match: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def units(self) -> set[str]:
+        """What is priced apart, but for caches, which sources learn of late."""
+        return {name for row in self.rows if _is_base(row) for name in price_columns(row) if "cache" not in name}
 
     @property
     def base(self) -> Base | None:
@@ -103,7 +112,9 @@ def _confirmed_moves(book: Book, genai: dict[str, list[_Seen]], witnesses: dict[
         confirmed = [
             one
             for one in seen
-            if one.base is not None and any(w.base == one.base for w in _around(witnesses.get(model, []), one.dated))
+            if one.base is not None
+            and one.units == seen[-1].units
+            and any(w.base == one.base for w in _around(witnesses.get(model, []), one.dated))
         ]
         confirmed += seen[-1:] if seen[-1] not in confirmed else []
         _lay(book, model, confirmed)
@@ -132,7 +143,9 @@ def _steady(seen: Sequence[_Seen]) -> list[_Seen]:
         else:
             runs.append([one])
     kept = [run for run in runs[:-1] if len(run) > 1] + runs[-1:]
-    if any(_slip(before[0].base, after[0].base) for before, after in pairwise(kept)):
+    if seen[-1].match["model"].startswith("ft:") or any(
+        _slip(before[0].base, after[0].base) for before, after in pairwise(kept)
+    ):
         return [kept[-1][-1]]
     return [one for run in kept for one in run]
 
@@ -140,7 +153,10 @@ def _steady(seen: Sequence[_Seen]) -> list[_Seen]:
 def _slip(before: Base | None, after: Base | None) -> bool:
     if before is None or after is None:
         return before != after
-    return any(old and new and not old / _SLIP < new < old * _SLIP for old, new in zip(before, after, strict=True))
+    return any(
+        old and new and (not old / _SLIP < new < old * _SLIP or new == old * _REGIONAL or old == new * _REGIONAL)
+        for old, new in zip(before, after, strict=True)
+    )
 
 
 def _lay(book: Book, model: str, seen: Sequence[_Seen]) -> None:
