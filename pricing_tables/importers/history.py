@@ -13,6 +13,7 @@ A price that differs between releases may have moved, or been wrong. So:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,9 @@ from pricing_tables.match import equal_names
 
 _SLIP: Final = 10
 """A price that changes by this factor was written wrong before or after: vendors do not move prices so far at once."""
+
+_EXPERIMENT: Final = re.compile(r"-exp(?:-|$)")
+"""Google's experiments were free of charge; the releases list them at the price of what came after."""
 
 _REGIONAL: Final = Decimal("1.1")
 
@@ -221,9 +225,8 @@ def _gone(book: Book, timelines: dict[str, list[_Seen]]) -> None:
         last = seen[-1]
         rule = json.loads(last.match["match"])
         names = {last.match["model"], *equal_names(rule)}
-        if model in book.rows or not last.rows or any(book.find(provider, name) for name in names):
-            continue
-        if not any(price_columns(row) for row in last.rows):
+        known = model in book.rows or any(book.find(provider, name) for name in names)
+        if known or _EXPERIMENT.search(last.match["model"]) or not any(price_columns(row) for row in last.rows):
             continue
         match = json.dumps({"or": [{"equals": name} for name in sorted(names)]}, ensure_ascii=False)
         row = {**last.match, "deprecated": True, "match": match}
