@@ -135,7 +135,10 @@ class Resolver:
         """Does a prefix name who bills? A reseller named as the provider bills whatever the model's path says."""
         if head not in self._providers or head == provider:
             return False
-        return provider is None or (provider in VENDORS and head not in self._providers[provider].fallbacks)
+        if provider is None:
+            return True
+        own = self._providers.get(provider)
+        return provider in VENDORS and (own is None or head not in own.fallbacks)
 
     def _infer(self, name: str) -> str | None:
         """Who bills a name that came without a provider: its maker, where the name is the maker's own spelling."""

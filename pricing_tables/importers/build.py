@@ -11,6 +11,7 @@ from pricing_tables.importers.book import Book, open_book
 from pricing_tables.importers.carry import carry
 from pricing_tables.importers.choices import (
     ChoiceError,
+    Choices,
     Sources,
     add_alias,
     apply_aliases,
@@ -29,7 +30,13 @@ SOURCE: Final = "genai-prices+litellm"
 
 
 def build(
-    genai: Release, litellm: Release, moment: datetime, past: Past | None = None, older: CatalogData | None = None
+    genai: Release,
+    litellm: Release,
+    moment: datetime,
+    *,
+    choices: Choices,
+    past: Past | None = None,
+    older: CatalogData | None = None,
 ) -> tuple[CatalogData, list[str]]:
     """One catalog from a release of each source and what was known before; also the choices that matched nothing.
 
@@ -39,7 +46,6 @@ def build(
     """
     book = open_book(import_genai_prices(genai))
     entries = read_entries(litellm)
-    choices = read_choices()
     releases = {} if past is None else past.litellm_entries()
     sources = Sources(litellm.version, {**releases, litellm.version: _by_key(entries)})
     unmatched = apply_choices(book, choices, sources, moment)
@@ -65,7 +71,7 @@ def lay_over(genai: Release, older: CatalogData, moment: datetime) -> CatalogDat
 
 def build_strictly(genai: Release, litellm: Release, moment: datetime, past: Past) -> CatalogData:
     """As `build`, for the shipped catalog: a choice that matches nothing is an error (ChoiceError)."""
-    data, unmatched = build(genai, litellm, moment, past)
+    data, unmatched = build(genai, litellm, moment, choices=read_choices(), past=past)
     if unmatched:
         raise ChoiceError("; ".join(unmatched))
     return data

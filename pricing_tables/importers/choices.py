@@ -19,6 +19,10 @@ from pricing_tables.importers.rows import Row, cell, clip, context_of
 CHOICES: Final = Path(__file__).with_name("choices.toml")
 
 
+Choices = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Kind of choice (take, fill, tier, alias) -> its entries."""
+
+
 class ChoiceError(SourceError):
     """A choice that matches nothing: the case it decides is gone, or it was misspelled."""
 
@@ -31,14 +35,12 @@ class Sources:
     entries: Mapping[str, Mapping[str, Entry]]
 
 
-def read_choices(path: Path = CHOICES) -> dict[str, list[dict[str, Any]]]:
+def read_choices(path: Path = CHOICES) -> Choices:
     """The choices by kind (take, fill, tier, alias), in file order."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def apply_choices(
-    book: Book, choices: Mapping[str, Sequence[Mapping[str, Any]]], sources: Sources, moment: datetime
-) -> list[str]:
+def apply_choices(book: Book, choices: Choices, sources: Sources, moment: datetime) -> list[str]:
     """Apply every choice but the aliases; returns those that match nothing, one line each.
 
     A choice that needs a release is passed over where `sources` has no other at all.
@@ -55,7 +57,7 @@ def apply_choices(
             entries = sources.entries.get(release, {})
             if "keys" in choice and not entries:
                 if len(sources.entries) > 1:
-                    raise ChoiceError(f"choice {kind}: no release {release} at hand")
+                    unmatched.append(f"choice {kind}: no release {release} at hand")
                 continue
             unmatched += [
                 f"choice {kind} matches nothing: {part['key'] or part['model']}"
@@ -65,7 +67,7 @@ def apply_choices(
     return unmatched
 
 
-def apply_aliases(book: Book, choices: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def apply_aliases(book: Book, choices: Choices) -> list[str]:
     """Give every moving name rows of its own, copied from what it stood for at the time; returns the unmatched ones.
 
     To be done last: the copies are of the finished rows.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pricing_tables.catalog import CatalogData
 from pricing_tables.importers.build import SOURCE, build, lay_over
+from pricing_tables.importers.choices import read_choices
 from pricing_tables.importers.genai_prices import import_genai_prices
 from pricing_tables.importers.litellm import import_litellm
 from pricing_tables.importers.releases import GENAI_PRICES, LITELLM, Release, SourceError, installed, read_release
@@ -38,7 +39,7 @@ def fresh(source: str, files: Sequence[Path], older: CatalogData | None) -> tupl
         return lay_over(genai, older, moment), [remark]
     if (older.source, older.source_version) == (SOURCE, f"{genai.version}+{litellm.version}"):
         return older, []
-    return build(genai, litellm, moment, older=older)
+    return build(genai, litellm, moment, choices=read_choices(), older=older)
 
 
 def _installed(package: str) -> Release:

@@ -59,6 +59,13 @@ def import_genai_prices(release: Release | None = None) -> CatalogData:
     Errors: SourceError when the package is missing, or when it holds a unit or a condition not known here.
     """
     release = release or installed(GENAI_PRICES)
+    try:
+        return _read(release)
+    except (AttributeError, TypeError, KeyError) as error:
+        raise SourceError(f"{release.name}: its data has a shape not known here ({error})") from None
+
+
+def _read(release: Release) -> CatalogData:
     units = release.texts.get(FILES[GENAI_PRICES][1])
     if units is not None:
         _check_units(read_units(units))

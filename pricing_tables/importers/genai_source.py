@@ -58,7 +58,11 @@ def _value(node: ast.expr | None) -> Any:
         return {_value(key): _value(value) for key, value in zip(node.keys, node.values, strict=True)}
     if isinstance(node, ast.Call):
         make = _CALLS.get(ast.unparse(node.func), SimpleNamespace)
-        return make(*map(_value, node.args), **{word.arg or "": _value(word.value) for word in node.keywords})
+        words = {word.arg or "": _value(word.value) for word in node.keywords}
+        try:
+            return make(*map(_value, node.args), **words)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise SourceError(f"genai-prices: {ast.unparse(node)[:80]} in its data is no literal ({error})") from None
     if isinstance(node, ast.Attribute) and (name := ast.unparse(node)) in _NAMES:
         return _NAMES[name]
     raise SourceError(f"genai-prices: {type(node).__name__} in its data is not a literal")

@@ -46,7 +46,10 @@ def read_entries(release: Release) -> list[Entry]:
     entries = []
     for text, raw in _map(release).items():
         key = read_key(text, raw.get("litellm_provider"))
-        prices = None if key is None else read_prices(raw, free=key.name.endswith(":free"))
+        try:
+            prices = None if key is None else read_prices(raw, free=key.name.endswith(":free"))
+        except (AttributeError, TypeError, KeyError, ValueError, ArithmeticError) as error:
+            raise SourceError(f"{release.name}: the entry {text} has a shape not known here ({error})") from None
         if key is not None and prices is not None:
             entries.append(Entry(text, key, prices, "deprecation_date" in raw))
     return sorted(entries, key=lambda entry: (entry.key.region is not None, entry.key.rank))

@@ -66,6 +66,8 @@ def read_release(path: Path, package: str | None = None) -> Release:
 
     Errors: SourceError when the file cannot be read, or holds no price data (of `package`, if given).
     """
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file")
     try:
         release = _from_wheel(path) if zipfile.is_zipfile(path) else _from_json(path)
     except (OSError, UnicodeDecodeError, zipfile.BadZipFile) as error:
