@@ -65,7 +65,9 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/python scripts/lock.py
 
 catalog: $(VENV)/.installed-dev
-	$(BIN)/python scripts/build_catalog.py
+	$(BIN)/python scripts/fetch_releases.py build/prices
+	$(BIN)/python scripts/build_catalog.py build/prices
+	$(BIN)/python scripts/build_disagreements_doc.py
 
 clean:
 	rm -rf $(VENV) $(LITELLM) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

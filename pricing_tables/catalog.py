@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -89,11 +87,10 @@ class CatalogData:
     def catalog_id(self) -> str:
         """SHA-256 (hex) of the canonical content."""
         digest = hashlib.sha256()
-        digest.update(_line({"source": self.source, "source_version": self.source_version}))
+        digest.update(json.dumps({"source": self.source, "source_version": self.source_version}).encode())
         for name, frame in (("rates", self.rates), ("models", self.models), ("providers", self.providers)):
-            digest.update(_line({"frame": name, "columns": frame.columns}))
-            for row in frame.iter_rows():
-                digest.update(_line([_plain(value) for value in row]))
+            digest.update(f"\n{name}\n".encode())
+            digest.update(_plain(frame).write_csv(null_value="\\N").encode())
         return digest.hexdigest()
 
 
@@ -205,26 +202,12 @@ def _read_manifest(directory: Path) -> dict[str, Any] | None:
 
 def _rate_ids(catalog_id: str, rates: pl.DataFrame) -> pl.Series:
     """Ids that are stable for a catalog and never shared by two catalogs, so a join on them gives one row a call."""
-    prefix = catalog_id.encode()
-    ids = [_rate_id(prefix, row) for row in rates.select(list(KEY_SCHEMA)).iter_rows()]
+    keys = _plain(rates.select(list(KEY_SCHEMA))).select(pl.concat_str(pl.all().fill_null("\\N"), separator="\x1f"))
+    ids = ["rate_" + hashlib.sha256(f"{catalog_id}\x1f{key}".encode()).hexdigest()[:24] for key in keys.to_series()]
     return pl.Series("rate_id", ids, dtype=pl.String)
 
 
-def _rate_id(prefix: bytes, key: Iterable[object]) -> str:
-    return "rate_" + hashlib.sha256(prefix + _line([_plain(value) for value in key])).hexdigest()[:24]
-
-
-def _line(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _plain(value: object) -> object:
-    """A JSON value that does not depend on how a decimal or a time was stored."""
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}" if value else "0"
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    isoformat = getattr(value, "isoformat", None)
-    if isoformat is None:
-        raise TypeError(f"no canonical form for {type(value).__name__}")
-    return isoformat()
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame as text that does not depend on how a decimal or a time is stored or shown."""
+    scaled = pl.selectors.decimal().cast(pl.Decimal(38, 18))
+    return frame.with_columns(pl.selectors.temporal().to_physical(), scaled).cast(pl.String)

@@ -20,7 +20,9 @@ _SUFFIX: Final = re.compile(rf"(?:{_VERSION})?")
 _BEDROCK_SUFFIX: Final = re.compile(rf"(?:{_VERSION})?(?:-v\d+)?(?::\d+)?(?::\d+k)?")
 _PATH: Final = re.compile(r"(?:[^/]+/)*")
 # GovCloud is left out on purpose: it has prices of its own, so a rule must spell it.
-_BEDROCK_PATH: Final = re.compile(r"(?:[^/]+/)*(?:(?:us|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global)\.)?(?:[a-z0-9]+\.)?")
+_BEDROCK_PATH: Final = re.compile(
+    r"(?:(?!us-gov-)[^/]+/)*(?:(?:us|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global)\.)?(?:[a-z0-9]+\.)?"
+)
 
 
 @dataclass(frozen=True)

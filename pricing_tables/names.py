@@ -35,7 +35,12 @@ PROVIDER_SPELLINGS: Final[dict[str, str]] = {
     "vertex_ai": "google",
     "vertex": "google",
     "vertexai": "google",
+    "alibaba": "dashscope",
+    "fal": "fal_ai",
+    "fal-ai": "fal_ai",
     "github_copilot": "github-copilot",
+    "ibm": "watsonx",
+    "jina": "jina_ai",
     "mistral_ai": "mistral",
     "mistral-ai": "mistral",
     "mistralai": "mistral",
@@ -44,10 +49,13 @@ PROVIDER_SPELLINGS: Final[dict[str, str]] = {
     "perplexity-ai": "perplexity",
     "together_ai": "together",
     "together-ai": "together",
+    "vercel": "vercel_ai_gateway",
     "voyage": "voyageai",
     "voyage_ai": "voyageai",
     "x_ai": "x-ai",
     "xai": "x-ai",
+    "z-ai": "zai",
+    "z.ai": "zai",
 }
 """Other spellings of a catalog's provider ids, lower case."""
 
@@ -74,13 +82,69 @@ FRAMEWORKS: Final = frozenset(
 VENDORS: Final = ("openai", "anthropic", "google", "mistral", "cohere", "x-ai", "deepseek", "voyageai")
 """Providers that sell their own models; every other one resells and bills at its own price."""
 
-_BEDROCK_ID: Final = re.compile(
-    r"(?:(?:us|us-gov|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global)\.)?"
-    r"(?:amazon|anthropic|ai21|cohere|deepseek|google|meta|mistral|moonshotai|nvidia|openai|qwen|stability|writer|zai)\."
-    r"[a-z]"
+SELF_HOSTED: Final = frozenset(
+    {
+        "docker_model_runner",
+        "hosted_vllm",
+        "huggingface_tgi",
+        "lemonade",
+        "llamacpp",
+        "llamafile",
+        "lm_studio",
+        "lmstudio",
+        "local",
+        "localai",
+        "ollama",
+        "ollama_chat",
+        "sglang",
+        "tgi",
+        "triton",
+        "vllm",
+        "xinference",
+    }
 )
-_ARN: Final = re.compile(r"arn:aws[a-z-]*:bedrock:[^:]*:[^:]*:(?P<kind>[a-z-]+)/(?P<name>.+)")
+"""Servers that people run themselves: nobody bills by the token, whatever the model's name says."""
+
+PLAIN_PATHS: Final = frozenset({"@cf", "accounts", "models", "projects", "publishers"})
+"""First segments of a path that are part of a vendor's own spelling."""
+
+GOOGLE_OWN: Final = re.compile(
+    r"gemini|gemma|imagen|veo-|lyria|chirp|text-|textembedding|multimodalembedding|chat-bison|code"
+)
+"""How names of Google's own models begin, among the many that it resells."""
+
+BEDROCK_GEO: Final = "us|us-gov|eu|apac|au|jp|in|ca|sa|me|af|il|mx|global"
+"""Prefixes of Bedrock's cross-region inference profiles, as a pattern."""
+
+BEDROCK_VENDORS: Final = (
+    "amazon",
+    "anthropic",
+    "ai21",
+    "cohere",
+    "deepseek",
+    "google",
+    "meta",
+    "minimax",
+    "mistral",
+    "moonshotai",
+    "nvidia",
+    "openai",
+    "qwen",
+    "stability",
+    "twelvelabs",
+    "writer",
+    "xai",
+    "zai",
+)
+"""First segments of Bedrock model ids."""
+
+_BEDROCK_ID: Final = re.compile(rf"(?:(?:{BEDROCK_GEO})\.)?(?:{'|'.join(BEDROCK_VENDORS)})\.[a-z]")
+_GEO_PROFILE: Final = re.compile(rf"(?P<geo>{BEDROCK_GEO})\.(?:{'|'.join(BEDROCK_VENDORS)})\.[a-z]")
+_ARN: Final = re.compile(r"arn:aws[a-z-]*:bedrock:(?P<region>[^:]*):[^:]*:(?P<kind>[a-z-]+)/(?P<name>.+)")
+_REGION_PATH: Final = re.compile(r"(?:.*/)?(?P<region>[a-z]{2}(?:-gov)?-[a-z]+-\d)/[^/]+")
+_AZURE_ZONE: Final = re.compile(r"azure(?:_ai)?/(?P<region>eu|us|us-gov|apac)/.+")
 _PATHS: Final = re.compile(r"(?:^|.*/)models/(?P<name>[^/]+)")
+_PUBLISHER: Final = re.compile(r"(?:.*/)?publishers/(?P<publisher>[^/]+)/models/[^/]+")
 _AWS_REGION: Final = re.compile(r"(?:converse/|invoke/)?(?:[a-z]{2}-[a-z]+-\d/)?(?P<name>.+)")
 _COMPACT: Final = re.compile(r"(?<=[-@])(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=[-:@]|$)")
 _DASHED: Final = re.compile(r"(?<=[-@])(20\d{2})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?=[-:@]|$)")
@@ -122,13 +186,31 @@ def looks_like_bedrock(name: str) -> bool:
 
 
 def open_arn(name: str) -> str | Opaque:
-    """The model id inside a Bedrock ARN (other names as they are); profiles a customer defined are opaque."""
+    """The model id inside a Bedrock ARN, a model called in one region as `region/id`; other names as they are.
+
+    Profiles that a customer defined are opaque.
+    """
     if not name.startswith("arn:"):
         return name
     found = _ARN.fullmatch(name)
     if found is None or found["kind"] not in ("foundation-model", "inference-profile"):
         return Opaque("the ARN does not name a model")
-    return found["name"]
+    in_region = found["kind"] == "foundation-model" and found["region"]
+    return f"{found['region']}/{found['name']}" if in_region else found["name"]
+
+
+def region_of(name: str | None) -> str | None:
+    """The place that a model's name itself says, lower case: `eu-west-1` (ARN, path), `eu` (Bedrock profile, Azure
+    data zone), `global`; None when it says none."""
+    text = clean_model(name) or ""
+    if found := _ARN.fullmatch(text):
+        profile = _GEO_PROFILE.match(found["name"])
+        return profile["geo"] if profile else found["region"] or None
+    profile = _GEO_PROFILE.match(text.rpartition("/")[2])
+    if profile is not None:
+        return profile["geo"]
+    path = _REGION_PATH.fullmatch(text) or _AZURE_ZONE.fullmatch(text)
+    return path["region"] if path else None
 
 
 def gateway(name: str) -> tuple[str, str] | None:
@@ -152,6 +234,8 @@ def _spellings(name: str, provider: str) -> Iterator[str]:
     forms = [name]
     if found := _PATHS.fullmatch(name):
         forms.append(found["name"])
+        if publisher := _PUBLISHER.fullmatch(name):
+            forms.append(f"{publisher['publisher']}/{found['name']}")
     if provider == "aws" and (region := _AWS_REGION.fullmatch(name)) and not name.startswith("us-gov-"):
         forms.append(region["name"])
     if provider == "google":

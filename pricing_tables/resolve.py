@@ -16,6 +16,10 @@ import polars as pl
 from pricing_tables.aliases import ALIASES
 from pricing_tables.match import Kind, Matcher, accept, compile_rule, equal_names
 from pricing_tables.names import (
+    BEDROCK_VENDORS,
+    GOOGLE_OWN,
+    PLAIN_PATHS,
+    SELF_HOSTED,
     VENDORS,
     Opaque,
     candidates,
@@ -108,6 +112,8 @@ class Resolver:
         if rewritten and provider in (None, *VENDORS):
             provider = "aws"
         segments = gateway(opened)
+        if segments is not None and segments[0] in SELF_HOSTED:
+            return _unknown(f"unknown model: {name} (self-hosted)")
         if segments is not None and self._routes(provider, segments[0]):
             provider, opened = segments
             rewritten = True
@@ -129,18 +135,24 @@ class Resolver:
         """Does a prefix name who bills? A reseller named as the provider bills whatever the model's path says."""
         if head not in self._providers or head == provider:
             return False
-        return provider is None or (provider in VENDORS and head not in self._providers[provider].fallbacks)
+        if provider is None:
+            return True
+        own = self._providers.get(provider)
+        return provider in VENDORS and (own is None or head not in own.fallbacks)
 
     def _infer(self, name: str) -> str | None:
+        """Who bills a name that came without a provider: its maker, where the name is the maker's own spelling."""
         if looks_like_bedrock(name):
             return "aws"
+        head, slash, _ = name.partition("/")
+        if slash and head not in PLAIN_PATHS:
+            return None
+        meant = next((provider for provider, matcher in self._inference if matcher(name) is not None), None)
         for vendor in VENDORS:
-            if name in self._providers[vendor].equal:
-                return vendor
-        for provider, matcher in self._inference:
-            if matcher(name) is not None:
-                return "google" if provider == "anthropic" and "@" in name else provider
-        return None
+            own = self._providers.get(vendor)
+            if own is not None and name in own.equal and meant in (None, vendor):
+                return vendor if vendor != "google" or GOOGLE_OWN.match(name) else None
+        return "google" if meant == "anthropic" and "@" in name else meant
 
     def _find(self, provider: str, name: str) -> Resolution | None:
         for spelling, rewritten in candidates(name, provider):
@@ -153,7 +165,16 @@ class Resolver:
                     return Resolution(f"{provider}/{model_id}", f"{owner}/{model_id}", "alias" if rewritten else kind)
                 note = f"{owner} rate used: no {provider} rate"
                 return Resolution(f"{provider}/{model_id}", f"{owner}/{model_id}", "alias", note)
-        return None
+        return self._find_stripped(name) if provider == "aws" else None
+
+    def _find_stripped(self, name: str) -> Resolution | None:
+        """A Bedrock id whose vendor some instrumentations strip (`nova-lite-v1:0`): the one vendor that has it."""
+        found = {f"{vendor}.{name}": self._match("aws", f"{vendor}.{name}") for vendor in BEDROCK_VENDORS}
+        models = {match[0] for match in found.values() if match is not None}
+        if len(models) != 1 or looks_like_bedrock(name) or "/" in name:
+            return None
+        model = models.pop()
+        return Resolution(f"aws/{model}", f"aws/{model}", "alias")
 
     def _match(self, provider: str, name: str) -> tuple[str, Kind] | None:
         own = self._providers[provider]

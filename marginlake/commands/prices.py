@@ -1,4 +1,4 @@
-"""`marginlake prices`: look into the price catalog, quote usage, import a newer catalog."""
+"""`marginlake prices`: look into the price catalog, quote usage, import a newer catalog, compare two."""
 
 import sys
 from collections.abc import Iterator
@@ -91,30 +91,68 @@ def quote(
 @app.command(name="import")
 def import_(
     *,
-    source: Annotated[Literal["genai-prices"], Parameter(help="Where the prices come from.")] = "genai-prices",
+    source: Annotated[
+        Literal["all", "genai-prices", "litellm"],
+        Parameter(help="One source alone, or all laid into one as in the shipped catalog, whose history is kept."),
+    ] = "all",
+    file: Annotated[
+        list[Path] | None,
+        Parameter(name="--file", help="Wheel of a source, or LiteLLM's price JSON; default: the installed packages."),
+    ] = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
-    """Make a catalog from the installed price data and put it into the data directory; nothing is downloaded.
+    """Make a catalog from price data at hand and put it into the data directory; nothing is downloaded.
 
     A catalog never changes: other content is another catalog. The newest one prices what arrives from the next start
     on; what is priced already stays as it is.
     """
     from marginlake.catalogs import FOLDER, available
     from pricing_tables.catalog import write_catalog
+    from pricing_tables.importers.fresh import fresh
+    from pricing_tables.importers.releases import SourceError
 
+    catalogs = available(data)
     try:
-        from pricing_tables.importers.genai_prices import import_genai_prices
-    except ImportError:
-        raise CommandError(f"the package {source} is not installed: pip install 'marginlake[prices]'") from None
-    content = import_genai_prices()
-    known = next((catalog for catalog in available(data) if catalog.catalog_id == content.catalog_id), None)
+        content, remarks = fresh(source, file or [], catalogs[0].data if source == "all" else None)
+    except SourceError as error:
+        raise CommandError(str(error)) from None
+    for remark in remarks:
+        sys.stderr.write(f"{remark}\n")
+    named = f"{content.source} {content.source_version}"
+    known = next((catalog for catalog in catalogs if catalog.catalog_id == content.catalog_id), None)
     if known is not None:
-        sys.stdout.write(f"catalog {known.catalog_id[:12]} ({source} {content.source_version}) is there already\n")
+        sys.stdout.write(f"catalog {known.catalog_id[:12]} ({named}) is there already\n")
         return 0
     catalog = write_catalog(content, data / FOLDER / content.catalog_id[:16])
-    sys.stdout.write(
-        f"catalog {catalog.catalog_id[:12]} ({source} {content.source_version}): {content.rates.height} rates\n"
-    )
+    sys.stdout.write(f"catalog {catalog.catalog_id[:12]} ({named}, {content.licence}): {content.rates.height} rates\n")
+    return 0
+
+
+@app.command
+def diff(
+    before: Annotated[str, Parameter(help="Beginning of a catalog's id, or `shipped`.")],
+    after: Annotated[str, Parameter(help="The same for the other catalog.")],
+    /,
+    *,
+    provider: Annotated[str | None, Parameter(help="Only this provider's models.")] = None,
+    format: Format = "table",  # noqa: A002
+    data: DataDir = DEFAULT_DATA,
+) -> int:
+    """Every price that two catalogs do not share: added, removed or changed, old and new."""
+    from marginlake.catalogs import choose
+    from pricing_tables.catalog import load_catalog
+    from pricing_tables.diff import diff as compare
+
+    old, new = (load_catalog() if name == "shipped" else choose(data, name) for name in (before, after))
+    rows = compare(old, new)
+    if provider is not None:
+        rows = rows.filter(pl.col("provider") == provider)
+    if format == "table":
+        if rows.is_empty():
+            sys.stdout.write("no price differs\n")
+            return 0
+        rows = rows.drop([name for name in rows.columns[1:] if rows[name].null_count() == rows.height])
+    write_result(rows, format, None)
     return 0
 
 

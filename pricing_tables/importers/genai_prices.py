@@ -1,16 +1,15 @@
-"""Catalog from the price data bundled in the package `genai-prices` (MIT), read offline.
+"""Catalog from the price data bundled in the package `genai-prices` (MIT), read offline, of any release.
 
 The source holds per model: an ordered list of conditional prices (the last active one wins, the first is the fallback),
 context tiers per unit (the whole request moves to the higher price above a threshold), and request variants (batch,
 flex, priority, fast) that override single units, first match per unit. All of it is flattened here to plain rate rows
 with half-open validity, daily UTC windows and an inclusive `tier_min`: none of the source's logic is needed later.
 
-The bundled module is read directly: the package's updater can replace its global snapshot behind a program's back.
+The bundled module is read as text: the package's updater can replace its global snapshot behind a program's back.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +22,8 @@ from typing import Any
 import polars as pl
 
 from pricing_tables.catalog import MODEL_SCHEMA, PROVIDER_SCHEMA, RATE_SCHEMA, CatalogData
+from pricing_tables.importers.genai_source import read_providers, read_units
+from pricing_tables.importers.releases import FILES, GENAI_PRICES, Release, SourceError, installed
 from pricing_tables.units import PER, PRICE_COLUMNS
 
 _MIDNIGHT = time(0)
@@ -52,15 +53,23 @@ class _Price:
     when: tuple[tuple[str, str], ...] = ()
 
 
-def import_genai_prices() -> CatalogData:
-    """The whole bundled data of the installed `genai-prices`, in the source's order.
+def import_genai_prices(release: Release | None = None) -> CatalogData:
+    """The whole data of a release of `genai-prices` (default: the installed one), in the source's order.
 
-    Errors: ImportError when the package is missing, ValueError when it holds a unit or a condition not known here.
+    Errors: SourceError when the package is missing, or when it holds a unit or a condition not known here.
     """
-    from genai_prices.data import providers
-    from genai_prices.data_units import unit_data
+    release = release or installed(GENAI_PRICES)
+    try:
+        return _read(release)
+    except (AttributeError, TypeError, KeyError) as error:
+        raise SourceError(f"{release.name}: its data has a shape not known here ({error})") from None
 
-    _check_units(unit_data)
+
+def _read(release: Release) -> CatalogData:
+    units = release.texts.get(FILES[GENAI_PRICES][1])
+    if units is not None:
+        _check_units(read_units(units))
+    providers = read_providers(release.main)
     rates: list[dict[str, Any]] = []
     models: list[dict[str, Any]] = []
     owners: list[dict[str, Any]] = []
@@ -70,8 +79,8 @@ def import_genai_prices() -> CatalogData:
                 "provider": provider.id,
                 "priority": rank,
                 "name": provider.name,
-                "model_match": None if provider.model_match is None else _rule_text(provider.model_match),
-                "fallback_providers": json.dumps(provider.fallback_model_providers or []),
+                "model_match": _rule_text(provider.model_match) if hasattr(provider, "model_match") else None,
+                "fallback_providers": json.dumps(getattr(provider, "fallback_model_providers", None) or []),
             }
         )
         for order, model in enumerate(provider.models):
@@ -80,15 +89,15 @@ def import_genai_prices() -> CatalogData:
                     "provider": provider.id,
                     "model": model.id,
                     "priority": order,
-                    "name": model.name,
-                    "deprecated": bool(model.deprecated),
+                    "name": getattr(model, "name", None),
+                    "deprecated": bool(getattr(model, "deprecated", False)),
                     "match": _rule_text(model.match),
                 }
             )
             rates.extend(_model_rates(provider.id, model))
     return CatalogData(
-        source="genai-prices",
-        source_version=importlib.metadata.version("genai-prices"),
+        source=GENAI_PRICES,
+        source_version=release.version,
         licence="MIT",
         rates=pl.DataFrame(rates, schema=RATE_SCHEMA),
         models=pl.DataFrame(models, schema=MODEL_SCHEMA),
@@ -101,14 +110,14 @@ def _check_units(unit_data: Mapping[str, Mapping[str, Any]]) -> None:
     for name, unit in unit_data.items():
         price_key = unit.get("price_key", name)
         if price_key in PER and PER[price_key] != unit["per"]:
-            raise ValueError(f"genai-prices counts {price_key} per {unit['per']}, here per {PER[price_key]}")
+            raise SourceError(f"genai-prices counts {price_key} per {unit['per']}, here per {PER[price_key]}")
 
 
 def _model_rates(provider: str, model: Any) -> Iterator[dict[str, Any]]:
     prices = _conditional_prices(model)
     variants = [
-        _Price(_constraint(variant.constraint), _units(variant.prices), tuple(sorted(variant.when.items())))
-        for variant in model.price_variants or ()
+        _Price(_constraint(variant), _units(variant.prices), tuple(sorted(variant.when.items())))
+        for variant in getattr(model, "price_variants", None) or ()
     ]
     note = None
     if not any(price.units for price in prices) and _is_free(model):
@@ -144,13 +153,13 @@ def _model_rates(provider: str, model: Any) -> Iterator[dict[str, Any]]:
 
 def _conditional_prices(model: Any) -> list[_Price]:
     if isinstance(model.prices, list):
-        return [_Price(_constraint(entry.constraint), _units(entry.prices)) for entry in model.prices]
+        return [_Price(_constraint(entry), _units(entry.prices)) for entry in model.prices]
     return [_Price(_Constraint(), _units(model.prices))]
 
 
 def _is_free(model: Any) -> bool:
     """A model without any price is free only where the source says so; else it is merely not priced."""
-    words = f"{model.price_comments or ''} {model.description or ''}"
+    words = f"{getattr(model, 'price_comments', '')} {getattr(model, 'description', '')}"
     return bool(model.id.endswith(":free") or _FREE.search(words))
 
 
@@ -158,11 +167,12 @@ def _units(prices: Any) -> dict[str, Any]:
     units = {key: value for key, value in vars(prices).items() if value is not None}
     unknown = units.keys() - PER.keys()
     if unknown:
-        raise ValueError(f"genai-prices uses units not known here: {', '.join(sorted(unknown))}")
+        raise SourceError(f"genai-prices uses units not known here: {', '.join(sorted(unknown))}")
     return units
 
 
-def _constraint(raw: Any) -> _Constraint:
+def _constraint(priced: Any) -> _Constraint:
+    raw = getattr(priced, "constraint", None)
     if raw is None:
         return _Constraint()
     if hasattr(raw, "start_date"):
@@ -235,10 +245,10 @@ def _rule_text(clause: Any) -> str:
 def _rule(clause: Any) -> dict[str, Any]:
     fields = vars(clause)
     if len(fields) != 1:
-        raise ValueError(f"genai-prices uses a match rule not known here: {type(clause).__name__}")
+        raise SourceError(f"genai-prices uses a match rule not known here: {type(clause).__name__}")
     ((name, value),) = fields.items()
     if name in ("or_", "and_"):
         return {name.rstrip("_"): [_rule(child) for child in value]}
     if name not in ("equals", "starts_with", "ends_with", "contains", "regex"):
-        raise ValueError(f"genai-prices uses a match rule not known here: {name}")
+        raise SourceError(f"genai-prices uses a match rule not known here: {name}")
     return {name: value}

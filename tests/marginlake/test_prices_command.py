@@ -1,6 +1,7 @@
 """`marginlake prices`: what is in the price book, and what some usage would cost."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.marginlake.conftest import Answer
+from tests.pricing_tables.releases import SAMPLE
 
 Cli = Callable[..., Answer]
 LINE = {
@@ -77,8 +79,66 @@ def test_what_is_not_there(line: str, told: str, cli: Cli) -> None:
     assert answer.complaint.startswith(told)
 
 
-def test_importing_what_is_shipped_already_changes_nothing(cli: Cli, tmp_path: Path) -> None:
+def test_importing_what_is_shipped_already_changes_nothing(cli: Cli, tmp_path: Path, without_litellm: None) -> None:
     answer = cli("prices", "import", "--data", tmp_path)
     assert (answer.code, answer.err) == (0, "")
     assert "is there already" in answer.out
     assert not (tmp_path / "catalogs").exists()
+
+
+def wheel(folder: Path) -> Path:
+    """A wheel of LiteLLM with some of its entries."""
+    path = folder / "litellm.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("litellm-1.110.2.dist-info/METADATA", "Name: litellm\nVersion: 1.110.2\n")
+        archive.write(SAMPLE, "litellm/model_prices_and_context_window_backup.json")
+    return path
+
+
+def test_importing_one_source_from_its_wheel_and_comparing(cli: Cli, tmp_path: Path) -> None:
+    data = ("--data", tmp_path / "data")
+    answer = cli("prices", "import", "--source", "litellm", "--file", wheel(tmp_path), *data)
+    assert (answer.code, answer.err) == (0, "")
+    name = answer.out.split()[1]
+    assert answer.out.startswith(f"catalog {name} (litellm 1.110.2, MIT): ")
+    # The same content is the same catalog.
+    again = cli("prices", "import", "--source", "litellm", "--file", wheel(tmp_path), *data)
+    assert "is there already" in again.out
+    assert len(list((tmp_path / "data" / "catalogs").iterdir())) == 1
+    shown = cli("prices", "diff", "shipped", name, "--provider", "novita", "--format", "json", *data)
+    assert shown.code == 0
+    changes = json.loads(shown.out)
+    assert {change["change"] for change in changes} == {"removed"}
+    assert {"provider", "model", "unit", "valid_from", "old_price", "new_price"} <= changes[0].keys()
+    assert cli("prices", "diff", name, name, *data).out == "no price differs\n"
+    assert "novita" in cli("prices", "diff", "shipped", name, "--format", "csv", *data).out
+
+
+def test_importing_all_lays_a_wheel_over_what_is_shipped(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    newcomer = {
+        "litellm_provider": "deepinfra",
+        "mode": "chat",
+        "input_cost_per_token": 3e-6,
+        "output_cost_per_token": 4e-6,
+    }
+    path.write_text(json.dumps({"deepinfra/some/newcomer": newcomer}))
+    data = ("--data", tmp_path / "data")
+    name = cli("prices", "import", "--file", path, *data).out.split()[1]
+    changes = json.loads(cli("prices", "diff", "shipped", name, "--format", "json", *data).out)
+    assert {change["model"] for change in changes if change["change"] == "added"} >= {"deepinfra/some/newcomer"}
+    gone = [change for change in changes if change["change"] == "removed" and change["provider"] == "deepinfra"]
+    assert gone == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("import --file notes.txt", "notes.txt: no such file"),
+        ("diff shipped zzz", "no catalog with an id that starts with 'zzz'"),
+    ],
+)
+def test_imports_that_cannot_be(line: str, told: str, cli: Cli) -> None:
+    answer = cli("prices", *line.split())
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.complaint.startswith(told)

@@ -11,12 +11,13 @@ import pytest
 
 from pricing_tables.catalog import Catalog
 from pricing_tables.quote import quote
+from scripts.build_disagreements_doc import PAGE, page
 
 DATA = Path(__file__).parent.parent / "data" / "prices"
 ASKED = ("provider", "model", "timestamp", "usage", "service_tier", "batch")
 
 CANNOT_ANSWER: dict[str, str] = {}
-"""Case id -> why the catalog in use has no such price. Empty: genai-prices 0.2.3 holds the history of all of them."""
+"""Case id -> why the catalog in use has no such price. Empty: the catalog holds the history of all of them."""
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -62,6 +63,24 @@ def test_a_bare_bedrock_id_is_a_regional_call(catalog: Catalog) -> None:
     (case,) = [case for case in read("disagree.jsonl") if case["id"] == "pd0003"]
     (answer,) = ask([case], catalog)
     assert answer["cost_usd"] == case["answers"]["genai-prices==0.2.3"]
+
+
+def test_the_page_of_disagreements_is_current(catalog: Catalog) -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(catalog), "run scripts/build_disagreements_doc.py"
+
+
+def test_clear_judgements_are_followed_wherever_the_name_says_enough(catalog: Catalog) -> None:
+    """Where one source is judged right, its answer is ours; a region that only LiteLLM's key names cannot be known."""
+    cases = [case for case in read("disagree.jsonl") if case["judged_right"] in ("genai-prices", "litellm")]
+    known = [case for case in cases if not case["litellm_key"].startswith("bedrock/")]
+    wrong = []
+    for case, answer in zip(known, ask(known, catalog), strict=True):
+        right = "genai-prices" if case["judged_right"] == "genai-prices" else "litellm"
+        costs = {cost for source, cost in case["answers"].items() if source.startswith(right)}
+        # Off-peak weekends need an engine that knows days of the week.
+        if answer["cost_usd"] not in costs and case["id"] != "pd0013":
+            wrong.append((case["id"], case["model"], costs, answer["cost_usd"]))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", ["cases.jsonl", "disagree.jsonl"])

@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from pricing_tables.catalog import DATA_DIR, Catalog, CatalogData, CatalogError, load_catalog, write_catalog
+from pricing_tables.catalog import DATA_DIR, KEY_SCHEMA, Catalog, CatalogData, CatalogError, load_catalog, write_catalog
 from pricing_tables.importers.genai_prices import import_genai_prices
 from pricing_tables.match import equal_names
 from pricing_tables.price import price_calls
@@ -27,9 +27,33 @@ def imported() -> CatalogData:
     return import_genai_prices()
 
 
-def test_the_shipped_catalog_is_what_the_importer_makes(imported: CatalogData, catalog: Catalog) -> None:
-    assert catalog.source_version == "0.2.3"
-    assert imported.catalog_id == catalog.catalog_id
+@pytest.fixture(scope="module")
+def genai(imported: CatalogData, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """A catalog of genai-prices alone."""
+    return write_catalog(imported, tmp_path_factory.mktemp("genai"))
+
+
+def test_the_shipped_catalog_holds_every_model_of_its_first_source(imported: CatalogData, catalog: Catalog) -> None:
+    assert catalog.source_version == f"{imported.source_version}+1.110.2"
+    ids = pl.concat_str("provider", "model", separator="/")
+    known = set(catalog.data.models.select(ids).to_series())
+    assert set(imported.models.select(ids).to_series()) <= known
+
+
+def test_the_shipped_catalog_is_small_and_says_of_every_other_row_where_it_comes_from(catalog: Catalog) -> None:
+    assert sum((DATA_DIR / name).stat().st_size for name in FILES) < 3_000_000
+    ours = catalog.rates.filter(pl.col("provider") == "deepinfra")
+    assert ours.height > 100
+    assert ours["note"].str.contains("litellm").all()
+
+
+def test_every_model_has_a_standard_price_at_every_moment(catalog: Catalog) -> None:
+    whole = pl.all_horizontal(pl.col("processing", "service_tier", "condition", "region").is_null())
+    for _, rows in catalog.rates.filter(whole & (pl.col("tier_min") == 0)).group_by("model"):
+        starts = rows["valid_from"].unique().sort(nulls_last=False).to_list()
+        ends = rows["valid_to"].unique().sort(nulls_last=True).to_list()
+        assert (starts[0], ends[-1]) == (None, None), rows["model"][0]
+        assert starts[1:] == ends[:-1], rows["model"][0]
 
 
 def test_the_same_import_gives_the_same_bytes_and_keeps_its_first_date(imported: CatalogData, tmp_path: Path) -> None:
@@ -43,9 +67,13 @@ def test_the_same_import_gives_the_same_bytes_and_keeps_its_first_date(imported:
 
 def test_the_manifest_says_where_the_prices_come_from() -> None:
     manifest = json.loads((DATA_DIR / "manifest.json").read_text())
-    assert (manifest["source"], manifest["source_version"], manifest["licence"]) == ("genai-prices", "0.2.3", "MIT")
+    assert (manifest["source"], manifest["source_version"], manifest["licence"]) == (
+        "genai-prices+litellm",
+        "0.2.3+1.110.2",
+        "MIT",
+    )
     counts = manifest["counts"]
-    assert (counts["providers"], counts["models"]) == (47, 2330)
+    assert (counts["providers"], counts["models"]) == (128, 5922)
     assert min(counts["rates_with_start_date"], counts["rates_with_tier"], counts["rates_with_variant"]) > 200
 
 
@@ -92,7 +120,7 @@ def test_costs_join_their_rates_in_sql(catalog: Catalog) -> None:
             "FROM costs JOIN rates USING (rate_id, catalog_id) ORDER BY ALL"
         ).fetchall()
     assert [(row[0], row[1], row[2]) for row in joined] == [
-        ("openai/gpt-4.1", None, 0),
+        ("azure/gpt-4.1", None, 0),
         ("openai/gpt-4o", "batch", 0),
         ("openai/gpt-4o", None, 0),
         ("x-ai/grok-4.3", None, 200_000),
@@ -107,8 +135,8 @@ def test_every_rate_of_the_catalog_can_be_reached_by_a_card(catalog: Catalog) ->
 
 
 def test_periods_of_a_model_are_gapless_and_do_not_overlap(catalog: Catalog) -> None:
-    keys = ["model", "processing", "service_tier", "condition", "window_start", "tier_min"]
-    for _, rows in catalog.rates.filter(pl.col("processing").is_null()).group_by(keys):
+    keys = [name for name in KEY_SCHEMA if name not in ("provider", "valid_from", "valid_to", "window_end")]
+    for _, rows in catalog.rates.group_by(keys):
         ordered = rows.sort("valid_from", nulls_last=False)
         ends, starts = ordered["valid_to"].to_list()[:-1], ordered["valid_from"].to_list()[1:]
         # A tier or variant may come and go; what there is never overlaps.
@@ -123,7 +151,7 @@ def test_listing_models_at_a_date(catalog: Catalog) -> None:
         return price
 
     assert (o3(date(2025, 6, 9)), o3(date(2025, 6, 10))) == (10, 2)
-    assert len(list_models(catalog)) == 2330
+    assert len(list_models(catalog)) == 5922
     assert list_models(catalog, "nobody") == []
 
 
@@ -138,7 +166,7 @@ def test_showing_a_model_by_any_of_its_names(catalog: Catalog) -> None:
     assert show(catalog, "openai/gpt-99") == []
 
 
-def test_prices_equal_the_sources_own_engine(catalog: Catalog, imported: CatalogData) -> None:
+def test_prices_equal_the_sources_own_engine(genai: Catalog, imported: CatalogData) -> None:
     """A random sample over all models and three years, against the source's per-call engine in exact decimals."""
     from genai_prices import Usage, calc_price
 
@@ -166,7 +194,7 @@ def test_prices_equal_the_sources_own_engine(catalog: Catalog, imported: Catalog
         expected.append(quote.total_price)
         wanted = {"batch": special.get("processing") == "batch", "service_tier": special.get("service_tier")}
         calls.append(call(model["provider"], name, occurred_at=moment, **usage, **written, **wanted))
-    priced = price_calls(frame(*calls), catalog).to_dicts()
+    priced = price_calls(frame(*calls), genai).to_dicts()
     for row, cost in zip(priced, expected, strict=True):
         if row["cost_usd"] is None:
             # Where the source has no token price it answers 0; an unknown cost is not 0.

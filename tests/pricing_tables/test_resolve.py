@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pricing_tables.catalog import Catalog
+from pricing_tables.names import region_of
 
 KNOWN = [
     # provider, request model, response model -> model, match
@@ -33,7 +34,7 @@ KNOWN = [
     ("google", "gemini-2.0-flash-001", None, "google/gemini-2.0-flash", "rule"),
     ("groq", "openai/gpt-oss-120b", None, "groq/openai/gpt-oss-120b", "exact"),
     ("openrouter", "anthropic/claude-sonnet-4.5", None, "openrouter/anthropic/claude-sonnet-4.5", "exact"),
-    ("azure", "my-deployment", "gpt-4o-2024-08-06", "azure/gpt-4o", "alias"),
+    ("azure", "my-deployment", "gpt-4o-2024-08-06", "azure/gpt-4o", "exact"),
     ("azure", "o4-mini", "o4-mini-deep-research", "azure/o4-mini-deep-research", "alias"),
 ]
 
@@ -60,7 +61,7 @@ def test_known_names(
         ("cohere", "command-light-nightly"),
         ("deepseek", "deepseek-chat-v3.1"),
         ("openrouter", "anthropic/claude-sonnet-4.5:nitro"),
-        ("aws", "us-gov.nvidia.nemotron-nano-9b-v2"),
+        ("aws", "us-gov.nvidia.nemotron-nano-9b-v9"),
     ],
 )
 def test_a_sibling_is_not_the_model(catalog: Catalog, provider: str, name: str) -> None:
@@ -70,6 +71,12 @@ def test_a_sibling_is_not_the_model(catalog: Catalog, provider: str, name: str) 
 
 
 @pytest.mark.parametrize("base", ["gpt-4.1-2025-04-14", "gpt-4-0613", "o4-mini-2025-04-16"])
+def test_a_fine_tune_has_the_price_of_fine_tunes(catalog: Catalog, base: str) -> None:
+    found = catalog.resolver.resolve("openai", f"ft:{base}:acme::x", base)
+    assert (found.rated_as, found.match) == (f"openai/ft:{base}", "rule")
+
+
+@pytest.mark.parametrize("base", ["gpt-5-2025-08-07", "gpt-4-turbo-2024-04-09", "o3-2025-04-16"])
 def test_a_fine_tune_never_gets_the_price_of_its_base(catalog: Catalog, base: str) -> None:
     assert catalog.resolver.resolve("openai", base, None).model is not None
     assert catalog.resolver.resolve("openai", f"ft:{base}:acme::x", None).model is None
@@ -144,3 +151,92 @@ def test_an_unknown_host_is_not_the_maker_of_the_model(catalog: Catalog) -> None
     assert catalog.resolver.resolve("ollama", "deepseek-r1", None).note == "unknown provider: ollama"
     assert catalog.resolver.resolve(None, "llama3", None).model is None
     assert catalog.resolver.resolve(None, None, None).note == "no model name"
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "model"),
+    [
+        (
+            "aws",
+            "arn:aws:bedrock:eu-west-1::foundation-model/meta.llama3-8b-instruct-v1:0",
+            "aws/eu-west-1/meta.llama3-8b-instruct-v1:0",
+        ),
+        ("aws", "bedrock/us-gov-west-1/amazon.nova-pro-v1:0", "aws/us-gov-west-1/amazon.nova-pro-v1:0"),
+        ("aws", f"arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/{HAIKU}", f"aws/us-gov-west-1/{HAIKU}"),
+        ("aws", "us-gov.anthropic.claude-sonnet-5", "aws/us-gov.anthropic.claude-sonnet-5"),
+        ("aws", "eu.amazon.nova-lite-v1:0", "aws/eu.amazon.nova-lite-v1:0"),
+        ("azure", "eu/gpt-5.1", "azure/eu/gpt-5.1"),
+    ],
+)
+def test_a_place_that_is_priced_apart_is_a_model_of_its_own(
+    catalog: Catalog, provider: str, name: str, model: str
+) -> None:
+    assert catalog.resolver.resolve(provider, None, name).model == model
+
+
+def test_govcloud_is_never_priced_as_the_commercial_cloud(catalog: Catalog) -> None:
+    name = "arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/meta.llama4-scout-17b-instruct-v1:0"
+    assert catalog.resolver.resolve("aws", name, None).model is None
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("nova-lite-v1:0", "aws/amazon.nova-lite-v1:0"),
+        ("llama3-8b-instruct-v1:0", "aws/meta.llama3-8b-instruct-v1:0"),
+        ("claude-sonnet-4-5-20250929-v1:0", "aws/regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ],
+)
+def test_bedrock_ids_whose_vendor_an_instrumentation_stripped(catalog: Catalog, name: str, model: str) -> None:
+    assert catalog.resolver.resolve("aws", name, name).model == model
+
+
+@pytest.mark.parametrize("provider", [None, "openai", "langchain"])
+@pytest.mark.parametrize(
+    "name", ["ollama/deepseek-r1", "hosted_vllm/claude-sonnet-4-5", "lm_studio/openai/gpt-oss-20b"]
+)
+def test_a_server_of_ones_own_bills_nothing(catalog: Catalog, provider: str | None, name: str) -> None:
+    assert catalog.resolver.resolve(provider, name, None).note == f"unknown model: {name} (self-hosted)"
+
+
+@pytest.mark.parametrize(
+    "name", ["meta-llama/Llama-3.3-70B-Instruct", "prod/claude-sonnet-4-5", "jamba-1.5", "codestral-2", "glm-5-2"]
+)
+def test_without_a_provider_nobody_is_guessed_who_resells_the_model(catalog: Catalog, name: str) -> None:
+    assert catalog.resolver.resolve(None, name, None).model is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "model"),
+    [
+        ("z.ai", "glm-4.7", "zai/glm-4.7"),
+        ("ibm.watsonx.ai", "meta-llama/llama-3-3-70b-instruct", "watsonx/meta-llama/llama-3-3-70b-instruct"),
+        ("deepinfra", "meta-llama/Llama-3.3-70B-Instruct", "deepinfra/meta-llama/Llama-3.3-70B-Instruct"),
+        (
+            "gcp.vertex_ai",
+            "publishers/meta/models/llama-3.3-70b-instruct-maas",
+            "google/meta/llama-3.3-70b-instruct-maas",
+        ),
+    ],
+)
+def test_models_that_only_the_second_source_has(catalog: Catalog, provider: str, name: str, model: str) -> None:
+    assert (catalog.resolver.resolve(provider, name, None).model or "").lower() == model.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("arn:aws:bedrock:eu-west-1::foundation-model/meta.llama3-8b-instruct-v1:0", "eu-west-1"),
+        (f"{ARN}:inference-profile/us.{HAIKU}", "us"),
+        (f"{ARN}:application-inference-profile/abc123", "us-east-1"),
+        (f"global.{HAIKU}", "global"),
+        (f"bedrock/converse/apac.{HAIKU}", "apac"),
+        (f"bedrock/eu-central-1/{HAIKU}", "eu-central-1"),
+        ("azure/eu/gpt-5.1", "eu"),
+        (HAIKU, None),
+        ("gpt-5", None),
+        (None, None),
+    ],
+)
+def test_the_place_that_a_name_says(name: str | None, region: str | None) -> None:
+    assert region_of(name) == region
