@@ -44,8 +44,8 @@ MAX_PICO: Final = 4 * 10**9 - 1
 MAX_PICO_EACH: Final = 10**11
 """Highest price per search or request in pico-dollars ($0.10)."""
 
-MAX_ATTO: Final = 10**21
-"""Highest price per hour, thousand images and the like in 1e-18 dollars ($1000): keeps products in 128 bits."""
+MAX_ATTO: Final = 10**22
+"""Highest price per hour, thousand images and the like in 1e-18 dollars ($10,000): keeps products in 128 bits."""
 
 UNKNOWN_CELL: Final = 0
 GAP_CELL: Final = 1

@@ -77,11 +77,11 @@ def test_a_dated_name_is_the_model_it_stood_for_at_the_time() -> None:
 
 def test_a_reseller_bills_a_dated_name_as_its_own_model(catalog: Catalog) -> None:
     rates = catalog.data.rates.with_columns(
-        alias_of=pl.when(pl.col("model") == "openai/gpt-4.1").then(pl.lit("openai/gpt-4.1-2025-04-14"))
+        alias_of=pl.when(pl.col("model") == "openai/gpt-audio").then(pl.lit("openai/gpt-audio-2025-08-28"))
     )
     dated = dataclasses.replace(catalog, data=dataclasses.replace(catalog.data, rates=rates))
-    calls = frame(*(call(provider, "gpt-4.1", input_tokens=1, output_tokens=1) for provider in ("openai", "azure")))
-    assert price_calls(calls, dated)["model"].to_list() == ["openai/gpt-4.1-2025-04-14", "azure/gpt-4.1-2025-04-14"]
+    calls = frame(*(call(provider, "gpt-audio", input_tokens=1, output_tokens=1) for provider in ("openai", "azure")))
+    assert price_calls(calls, dated)["model"].to_list() == ["openai/gpt-audio-2025-08-28", "azure/gpt-audio-2025-08-28"]
 
 
 def test_a_price_in_another_currency_is_never_taken_for_dollars() -> None:
