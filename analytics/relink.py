@@ -7,8 +7,8 @@ from functools import partial
 
 import polars as pl
 
-from analytics.component import Seeds, load_component
-from analytics.recompute import Changes, Fresh, Pricer, recompute, refresh_margins
+from analytics.component import Pricer, Seeds, load_component
+from analytics.recompute import Changes, nothing_fresh, recompute, refresh_margins
 from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
@@ -98,7 +98,7 @@ def _seeds(traces: pl.Series | None = None, scopes: pl.Series | None = None) -> 
 
 def _around(tx: Transaction, seeds: Seeds, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
     part = load_component(tx, seeds, price)
-    return recompute(tx, part, _nothing_fresh(part.calls), rules)
+    return recompute(tx, part, nothing_fresh(part.calls), rules)
 
 
 def _loose_signals(tx: Transaction, ids: pl.DataFrame, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
@@ -106,13 +106,6 @@ def _loose_signals(tx: Transaction, ids: pl.DataFrame, rules: Sequence[RevenueRu
     signals = tx.semi("signals", TABLES["signals"].column_names, ids, "signal_id")
     changes = _around(tx, _seeds(scopes=signals["cost_scope"]), rules, price)
     return changes + Changes(margins=refresh_margins(tx, signals, rules))
-
-
-def _nothing_fresh(calls: pl.DataFrame) -> Fresh:
-    def empty(table: str) -> pl.DataFrame:
-        return TABLES[table].polars_schema.to_frame()
-
-    return Fresh(empty("spans"), calls.clear(), empty("signals"), empty("costs"), empty("signals"))
 
 
 def _remove_orphans(tx: Transaction, rules: Sequence[RevenueRule]) -> Changes:

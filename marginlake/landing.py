@@ -53,7 +53,7 @@ def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: in
 
 def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
     if prepared.calls.height:
-        record_catalog(tx, rules.catalog)
+        record_catalog(tx, rules.catalog, rules.price_again.book)
     spans, conflicts = split_duplicates(tx, prepared.spans)
     gone_costs, gone_signals = _withdraw(tx, conflicts.replaced)
     # Of two versions of one span only the winner speaks: what was read from the other is left behind. But a signal with

@@ -14,7 +14,6 @@ import xxhash
 
 from lake.schema import TABLES
 from marginlake.rules import Rules
-from pricing_tables.price import price_calls
 from receiver.decode import decode_traces
 from receiver.dialects import to_calls
 from receiver.identity import own_identity
@@ -69,9 +68,7 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     signals = [signals for _, signals, _ in read] + [rest_signals.with_columns(_NO_HASH)]
     return Prepared(
         spans=_span_rows(own_identity(spans, rules.identity)),
-        calls=price_calls(
-            pl.concat([calls for calls, _, _ in read]), rules.catalog, trust_reported=rules.trust_reported
-        ),
+        calls=rules.price_again.price(pl.concat([calls for calls, _, _ in read]), rules.catalog),
         signals=pl.concat(
             [part.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items()) for part in signals]
         ),

@@ -54,7 +54,7 @@ class FxTable:
     @cached_property
     def _table(self) -> pl.DataFrame:
         rows = [(rate.currency, rate.valid_from or _EVER, rate.usd) for rate in self.rates]
-        schema = {"currency": pl.String, "moment": _MOMENT, "fx_rate": _RATE}
+        schema: dict[str, pl.DataType] = {"currency": pl.String(), "moment": _MOMENT, "fx_rate": _RATE}
         return pl.DataFrame(rows, schema=schema, orient="row").sort("moment")
 
 
@@ -73,6 +73,8 @@ def parse_fx(entries: Sequence[Mapping[str, Any]]) -> FxTable:
             raise OwnPriceError(f"{where}: currency: the lake is in USD, which needs no rate")
         for earlier, other in enumerate(rates, start=1):
             if (other.currency, other.valid_from) == (rate.currency, rate.valid_from):
-                raise OwnPriceError(f"{where}: from: entry {earlier} has a rate for {rate.currency} from then on already")
+                raise OwnPriceError(
+                    f"{where}: from: entry {earlier} has a rate for {rate.currency} from then on already"
+                )
         rates.append(rate)
     return FxTable(tuple(rates))

@@ -45,6 +45,16 @@ class OwnBook:
         """Whether every call has its list price under its own name."""
         return not self.rules and not self.aliases
 
+    @property
+    def rated(self) -> bool:
+        """Whether any rule has a rate of its own."""
+        return any(rule.kind in _RATED for rule in self.rules)
+
+    @property
+    def hourly(self) -> bool:
+        """Whether any rule shares a machine's hour."""
+        return any(rule.kind == "per_hour" for rule in self.rules)
+
     @cached_property
     def order(self) -> tuple[int, ...]:
         """Numbers of the rules, the most telling first: the first that fits a call and its time holds."""
@@ -144,7 +154,7 @@ _NEVER: Final = '{"equals": ""}'
 
 
 def _rank(rule: OwnRule, number: int) -> tuple[object, ...]:
-    """Ascending: customer, then provider and model, model, provider; exact and longer names; more conditions; latest."""
+    """Ascending: customer, then provider and model, model, provider; longer names; more conditions; latest start."""
     name = rule.model or ""
     conditions = sum(value is not None for value in (rule.service_tier, rule.batch, rule.region))
     start = rule.valid_from.timestamp() if rule.valid_from is not None else float("-inf")

@@ -1,4 +1,4 @@
-"""Which of the operator's rules holds for each call: decided once per distinct combination of names, then by its time."""
+"""Which of the operator's rules holds for each call: asked once per distinct combination of names, then by its time."""
 
 from __future__ import annotations
 

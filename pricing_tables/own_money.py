@@ -62,7 +62,7 @@ def with_cost(frame: pl.DataFrame, cost: pl.Expr) -> pl.DataFrame:
 
 
 def by_duration(duration_ns: pl.Expr, per_second: pl.Expr) -> pl.Expr:
-    """What `duration_ns` (Int64, zero or more) costs at `per_second` (Decimal(18, 12)), in picodollars, half to even."""
+    """What `duration_ns` (Int64, zero or more) costs at `per_second` (Decimal(18, 12)): picodollars, half to even."""
     return half_even(duration_ns.cast(pl.Int128) * pico(per_second), _int(_BILLION))
 
 
