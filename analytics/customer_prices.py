@@ -72,7 +72,7 @@ def _for_customer(calls: pl.DataFrame, price: Pricer, customers: frozenset[str])
 
 
 def with_prices(rows: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
-    """The rows, in their order, with the price columns of `prices` (SPAN_KEY, PRICE_COLUMNS) where it has their call."""
+    """The rows, in their order, with the PRICE_COLUMNS of `prices` (by SPAN_KEY) where it has their call."""
     if prices.is_empty():
         return rows
     types = {name: rows.schema[name] for name in PRICE_COLUMNS}

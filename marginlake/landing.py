@@ -52,7 +52,8 @@ def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: in
 
 
 def _take_in(tx: Transaction, prepared: Prepared, rules: Rules) -> Landed:
-    if prepared.calls.height:
+    # Spans alone may bring a customer, and with it a price of the own book.
+    if prepared.calls.height or rules.price_again.customers:
         record_catalog(tx, rules.catalog, rules.price_again.book)
     spans, conflicts = split_duplicates(tx, prepared.spans)
     gone_costs, gone_signals = _withdraw(tx, conflicts.replaced)

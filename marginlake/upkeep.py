@@ -97,7 +97,7 @@ class Upkeep:
 
 
 def settle_shared_hours(lake: Lake, rules: Rules, until: datetime | None = None) -> Changes:
-    """Price the machine hours that are over by now (or ended at `until`) and not settled; nothing without such rules."""
+    """Price the machine hours that are over by now (or ended by `until`) and not settled, if there are such rules."""
     price = rules.price_again
     return settle_hours(
         lake,

@@ -50,7 +50,7 @@ def price_with_rules(
     price per second and price per hour hold whatever the sender reports; unit prices and multipliers take the place of
     the list price in `trust_reported`, and multipliers never touch a reported cost. Errors: as `price_calls`.
     """
-    foreign = _currencies(catalog)
+    foreign = foreign_rates(catalog)
     if book.empty and foreign is None:
         return price_calls(calls, catalog, trust_reported=trust_reported)
     named, aliased = with_aliases(calls, book, catalog) if book.aliases else (calls, None)
@@ -59,8 +59,10 @@ def price_with_rules(
         known = pl.lit(aliased) & pl.col("model").is_not_null()
         match = pl.when(known).then(pl.lit("override")).otherwise("match").alias("match")
         listed = listed.with_columns(*calls.select(_NAMES).get_columns(), match)
-    currency = _TEXT if foreign is None else pl.col("rate_id").replace_strict(foreign, default=None)
-    listed = listed.with_columns(currency.cast(pl.String).alias("currency"))
+    currency = (
+        _TEXT if foreign is None else pl.col("rate_id").replace_strict(foreign, default=None, return_dtype=pl.String)
+    )
+    listed = listed.with_columns(currency.alias("currency"))
 
     def price_own(rows: pl.DataFrame) -> pl.DataFrame:
         own = price_calls(_as_own(rows, book), book.catalog, trust_reported=trust_reported)
@@ -107,7 +109,7 @@ def apply_rules(
     return _in_dollars(frame, fx, trust_reported).drop("rule")
 
 
-def _currencies(catalog: Catalog) -> dict[str, str] | None:
+def foreign_rates(catalog: Catalog) -> dict[str, str] | None:
     """Rate id -> currency of the catalog's rates that are not in dollars; None when all are."""
     if catalog.data.rates["currency"].null_count() == catalog.data.rates.height:
         return None

@@ -1,18 +1,19 @@
 """`marginlake prices`: look into the price catalog, quote usage, import a newer catalog."""
 
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import polars as pl
 from cyclopts import App, Parameter
 
-from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, DataDir, moment, no_option
+from marginlake.commands import own_prices
+from marginlake.commands.lines import read_lines
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, moment
 from marginlake.failures import CommandError
 from marginlake.output import write_result
 
-app = App(name="prices", help="The price catalog: list, show, quote, import.")
+app = App(name="prices", help="The price catalog: list, show, quote, import; own prices: override.")
+app.command(own_prices.app)
 
 CatalogId = Annotated[str | None, Parameter(name="--catalog", help="Beginning of a catalog's id; default: the newest.")]
 At = Annotated[str | None, Parameter(name="--at", help="Prices in force at this time; default: the last known.")]
@@ -75,13 +76,11 @@ def quote(
     /,
     *,
     catalog: CatalogId = None,
+    config: ConfigFile = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
-    """Price usage without storing anything: one JSON line of money for each line."""
-    from marginlake.catalogs import choose
-    from pricing_tables.quote import quote as quote_lines
-
-    for answer in quote_lines(_lines(file), choose(data, catalog)):
+    """Price usage without storing anything: one JSON line of money for each line. Own prices of the settings hold."""
+    for answer in own_prices.quoted(read_lines(file), config, data, catalog):
         sys.stdout.write(answer + "\n")
     return 0
 
@@ -114,15 +113,3 @@ def import_(
         f"catalog {catalog.catalog_id[:12]} ({source} {content.source_version}): {content.rates.height} rates\n"
     )
     return 0
-
-
-def _lines(file: str) -> Iterator[str]:
-    if no_option(file) == STANDARD_INPUT:
-        for line in sys.stdin.buffer:
-            yield line.decode(errors="replace")
-        return
-    path = Path(file)
-    if not path.is_file():
-        raise CommandError(f"{path}: no such file")
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        yield from stream
