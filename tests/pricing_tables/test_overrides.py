@@ -118,7 +118,9 @@ class TestOwnPrices:
 
     @pytest.mark.parametrize("name", ["house-7b", "House-7B", "house-70b"])
     def test_names_that_only_the_own_servers_know(self, name: str) -> None:
-        own = Own({"name": "gpu", "provider": "vllm", "model": "house-7*", "prices": {"input_mtok": 1, "output_mtok": 2}})
+        own = Own(
+            {"name": "gpu", "provider": "vllm", "model": "house-7*", "prices": {"input_mtok": 1, "output_mtok": 2}}
+        )
         row = own.one("vllm", name, **USAGE)
         assert (row["cost_usd"], row["model"], row["match"]) == (Decimal("0.0012"), f"vllm/{name}", "override")
 

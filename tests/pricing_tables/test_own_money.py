@@ -102,7 +102,11 @@ def some_calls(draw: st.DrawFn) -> list[dict[str, Any]]:
     for _ in range(draw(st.integers(1, 8))):
         provider, model = draw(st.sampled_from(MODELS))
         tokens = draw(st.integers(0, 300_000))
-        usage = {"input_tokens": tokens, "cache_read_tokens": draw(st.integers(0, tokens)), "output_tokens": tokens // 7}
+        usage = {
+            "input_tokens": tokens,
+            "cache_read_tokens": draw(st.integers(0, tokens)),
+            "output_tokens": tokens // 7,
+        }
         customer = draw(st.sampled_from([None, "acme", "other"]))
         calls.append(call(provider, model, customer_id=customer, duration_ns=draw(st.integers(0, 10**12)), **usage))
     return calls

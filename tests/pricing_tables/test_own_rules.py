@@ -69,7 +69,9 @@ def test_two_rules_for_the_same_calls_from_the_same_time_contradict_each_other()
 
 
 def test_a_name_is_given_once() -> None:
-    with pytest.raises(OwnPriceError, match=r"^pricing\.override entry 2 \(one\): name: entry 1 has that name already$"):
+    with pytest.raises(
+        OwnPriceError, match=r"^pricing\.override entry 2 \(one\): name: entry 1 has that name already$"
+    ):
         parse_book([ONE, {**ONE, "model": "x"}], [], [])
 
 
