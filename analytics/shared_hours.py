@@ -48,7 +48,8 @@ def settle_hours(
 
     Costs, links and margins change together, in transactions of whole hours; doing it again writes nothing. book, fx:
     the operator's rules and exchange rates as they are now; `record` puts the book into the lake. Hours of rules that
-    are no more, or without an exchange rate, stay as they are. Returns what was written. Raises LakeError, duckdb.Error.
+    are no more, or without an exchange rate, stay as they are. Returns what was written.
+    Raises LakeError or duckdb.Error.
     """
     if not book.hourly:
         return Changes()

@@ -15,6 +15,7 @@ from analytics.shared_hours import settle_hours
 from lake.connect import Lake
 from lake.errors import LakeError
 from lake.maintain import Policy, maintain
+from marginlake.catalogs import CatalogChoiceError, CatalogError
 from marginlake.config import Config
 from marginlake.price_book import record_catalog
 from marginlake.rules import Rules
@@ -74,7 +75,7 @@ class Upkeep:
     def _attempt(self, what: str, step: Callable[[], None]) -> None:
         try:
             step()
-        except (OSError, LakeError, duckdb.Error) as error:
+        except (OSError, LakeError, CatalogError, CatalogChoiceError, duckdb.Error) as error:
             log.error("upkeep failed, it will be tried again", step=what, error=str(error))
 
     def _archive(self) -> None:

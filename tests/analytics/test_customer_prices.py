@@ -147,7 +147,10 @@ def test_a_call_that_counts_no_more_keeps_no_price(tmp_path: Path) -> None:
 def test_costs_are_landed_with_their_price_book(tmp_path: Path) -> None:
     with Lake.open(tmp_path, threads=1) as lake:
         land(lake, prepare_or_reject([two.call(1, customer="globex")], (), rules()), rules(), "test", 1)
-        sql = "SELECT k.source, r.note, r.input_mtok FROM costs JOIN rates r USING (rate_id) JOIN catalogs k ON k.catalog_id = costs.catalog_id"
+        sql = (
+            "SELECT k.source, r.note, r.input_mtok FROM costs JOIN rates r USING (rate_id) "
+            "JOIN catalogs k ON k.catalog_id = costs.catalog_id"
+        )
         assert lake.read(sql).rows() == [("overrides", "globex-flat", Decimal(1))]
         land_into(lake, [[two.call(2, customer="globex")]], rules(), source="more")
         assert lake.read("SELECT count(*) FROM catalogs WHERE source = 'overrides'").item() == 1

@@ -16,6 +16,13 @@ from tests.pricing_tables.conftest import call
 from tests.pricing_tables.own import PARTS, Own, own_frame
 
 USAGE = {"input_tokens": 1000, "output_tokens": 100}
+CONTRACT = {
+    "input_mtok": "1.10",
+    "output_mtok": "4.40",
+    "cache_read_mtok": "0.275",
+    "tiers": [{"tier_min": 200_001, "input_mtok": "2.20"}],
+}
+FLAT = {"name": "eu", "provider": "scaleway", "prices": {"input_mtok": "0.9", "output_mtok": "0.9"}}
 EURO = {"currency": "EUR", "usd": "1.0834", "from": "2026-11-01"}
 
 
@@ -82,13 +89,7 @@ class TestZero:
 
 
 class TestOwnPrices:
-    prices = {
-        "input_mtok": "1.10",
-        "output_mtok": "4.40",
-        "cache_read_mtok": "0.275",
-        "tiers": [{"tier_min": 200_001, "input_mtok": "2.20"}],
-    }
-    own = Own({"name": "contract", "provider": "openai", "model": "gpt-5", "prices": prices})
+    own = Own({"name": "contract", "provider": "openai", "model": "gpt-5", "prices": CONTRACT})
 
     def test_caches_and_tiers_work_like_those_of_the_list(self) -> None:
         usage = {"input_tokens": 1000, "cache_read_tokens": 400, "output_tokens": 10}
@@ -129,7 +130,7 @@ class TestOwnPrices:
         assert (row["status"], row["rate_note"], row["price_rule"]) == ("unpriced", "no usage", "contract")
 
     def test_the_senders_figure_goes_before_it_where_that_is_preferred(self) -> None:
-        own = Own({"name": "contract", "provider": "openai", "prices": self.prices}, trust="prefer")
+        own = Own({"name": "contract", "provider": "openai", "prices": CONTRACT}, trust="prefer")
         row = own.one("openai", "gpt-5", reported_cost_usd=Decimal("0.3"), **USAGE)
         assert (row["status"], row["cost_usd"]) == ("reported", Decimal("0.3"))
 
@@ -274,8 +275,7 @@ class TestAliases:
 
 
 class TestCurrencies:
-    entry = {"name": "eu", "provider": "scaleway", "prices": {"input_mtok": "0.9", "output_mtok": "0.9"}}
-    own = Own({**entry, "currency": "EUR"}, fx=[EURO, {"currency": "EUR", "usd": "1.1", "from": "2026-12-01"}])
+    own = Own({**FLAT, "currency": "EUR"}, fx=[EURO, {"currency": "EUR", "usd": "1.1", "from": "2026-12-01"}])
 
     def test_the_row_has_dollars_and_the_original(self) -> None:
         row = self.own.one("scaleway", "mistral-small", **USAGE)
@@ -294,7 +294,7 @@ class TestCurrencies:
         assert {row[name] for name in (*PARTS, "original_cost", "fx_rate", "rate_id")} == {None}
 
     def test_dollars_have_no_original(self) -> None:
-        row = Own(self.entry).one("scaleway", "x", **USAGE)
+        row = Own(FLAT).one("scaleway", "x", **USAGE)
         assert (row["original_currency"], row["cost_usd"]) == (None, Decimal("0.00099"))
 
     def test_machines_may_be_paid_in_another_currency(self) -> None:
