@@ -61,7 +61,9 @@ def _for_customer(calls: pl.DataFrame, price: Pricer, customers: frozenset[str])
     """Price again the calls for whose customer another rule holds than for the one that they were priced for."""
     special = pl.Series(sorted(customers), dtype=pl.String).implode()
     own = pl.col("customer_id").is_in(special) | pl.col(_PRICED_FOR).is_in(special)
-    concerned = own.fill_null(False) | pl.col("price_rule").is_not_null()
+    # The rule may be one customer's that has left the settings since.
+    old = pl.col("price_rule").is_not_null() & pl.col(_PRICED_FOR).is_not_null()
+    concerned = own.fill_null(False) | old
     moved = calls.filter(concerned & pl.col("customer_id").ne_missing(pl.col(_PRICED_FOR)))
     if moved.is_empty():
         return calls
