@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from analytics.component import Component, Seeds, load_component
-from analytics.recompute import Changes, Fresh, Pricer, recompute
+from analytics.component import Component, Pricer, Seeds, load_component
+from analytics.recompute import Changes, nothing_fresh, recompute
 from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
-from lake.schema import TABLES
 
 
 def seeds_of(traces: pl.Series | None = None, scopes: pl.Series | None = None) -> Seeds:
@@ -24,11 +23,4 @@ def around(tx: Transaction, seeds: Seeds, rules: Sequence[RevenueRule], price: P
 
 def rework(tx: Transaction, part: Component, rules: Sequence[RevenueRule]) -> Changes:
     """Recompute a part of the lake as it is given, and write what differs from what is stored."""
-    return recompute(tx, part, _nothing_fresh(part.calls), rules)
-
-
-def _nothing_fresh(calls: pl.DataFrame) -> Fresh:
-    def empty(table: str) -> pl.DataFrame:
-        return TABLES[table].polars_schema.to_frame()
-
-    return Fresh(empty("spans"), calls.clear(), empty("signals"), empty("costs"), empty("signals"))
+    return recompute(tx, part, nothing_fresh(part.calls), rules)

@@ -30,16 +30,27 @@ CALL_COLUMNS = (*CALL_SCHEMA, *PRICE_COLUMNS, "likeness")
 _MET = {name: COSTS[name] for name in ("trace_id", *LIKENESS)}
 
 
+Pricer = Callable[[pl.DataFrame], pl.DataFrame]
+"""Prices calls (CALL_SCHEMA plus `catalog_id` of the row's earlier pricing): the columns of `price_calls` are added.
+
+Where some customers have prices of their own, it has their ids as its attribute `customers`, and prices by them too the
+calls that come with a column `customer_id`.
+"""
+
+
 @dataclass(frozen=True)
 class Component:
     """Stored rows of the part. calls: priced anew where the lake keeps no money (aggregates); other_signals: signals of
-    other traces, or of none, that claim a scope of the part.
+    other traces, or of none, that claim a scope of the part. priced_for: trace_id, span_id and customer_id for which
+    the calls with stored money were priced. price: prices calls whose customer turns out to be another.
     """
 
     spans: pl.DataFrame
     calls: pl.DataFrame
     signals: pl.DataFrame
     other_signals: pl.DataFrame
+    priced_for: pl.DataFrame
+    price: Pricer = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ class Seeds:
     calls: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_MET))
 
 
-def load_component(tx: Transaction, seeds: Seeds, price: Callable[[pl.DataFrame], pl.DataFrame]) -> Component:
+def load_component(tx: Transaction, seeds: Seeds, price: Pricer) -> Component:
     """Load what is connected to the seeds. `price` gives aggregates, which are stored without, their money."""
     signal_columns = TABLES["signals"].column_names
     traces = _Asked("trace_id")
@@ -85,6 +96,8 @@ def load_component(tx: Transaction, seeds: Seeds, price: Callable[[pl.DataFrame]
         calls=_as_calls(cost_rows, price),
         signals=signal_rows,
         other_signals=claimants.join(signal_rows, on="signal_id", how="anti"),
+        priced_for=cost_rows.filter(pl.col("status") != "aggregate").select(*SPAN_KEY, "customer_id"),
+        price=price,
     )
 
 
@@ -119,10 +132,10 @@ class _Alike:
         return in_reach(self._found, self._calls)["trace_id"]
 
 
-_COST_COLUMNS = (*CALL_COLUMNS, "own_cost_scope", "cost_scope")
+_COST_COLUMNS = (*CALL_COLUMNS, "own_cost_scope", "cost_scope", "customer_id")
 
 
-def _as_calls(costs: pl.DataFrame, price: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+def _as_calls(costs: pl.DataFrame, price: Pricer) -> pl.DataFrame:
     """Stored costs as the priced calls they were made from."""
     calls = costs.select(CALL_COLUMNS)
     aggregate = pl.col("status") == "aggregate"

@@ -5,13 +5,14 @@ response id, shared scopes), computes that part from nothing with the pure stage
 tables come out the same whatever the order and the batches in which the data came.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import polars as pl
 
-from analytics.component import Component, Seeds, load_component
+from analytics.component import Component, Pricer, Seeds, load_component
+from analytics.customer_prices import before_settling, settled_prices
 from analytics.frames import COST_LINKS, IDENTITY, SPAN_KEY
 from analytics.inherit import inherit, inherit_calls, inherit_signals
 from analytics.likeness import LIKENESS
@@ -22,9 +23,6 @@ from analytics.settle import settle
 from analytics.twins import response_ids
 from lake.commit import Transaction
 from lake.schema import TABLES
-
-Pricer = Callable[[pl.DataFrame], pl.DataFrame]
-"""Prices calls (CALL_SCHEMA plus `catalog_id` of the row's earlier pricing): the columns of `price_calls` are added."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,8 @@ def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: Sequence[Re
     spans = inherit(_all_spans(part, fresh))
     signals = inherit_signals(pl.concat([part.signals, _signal_rows(fresh.signals)]), spans)
     calls = pl.concat([part.calls, fresh.calls.select(part.calls.columns)])
-    costs = settle(inherit_calls(calls, spans), spans, signals)
+    owned = before_settling(inherit_calls(calls, spans), part)
+    costs = settled_prices(settle(owned, spans, signals), owned, part)
     bearers = pl.concat([signals, part.other_signals.join(signals, on="signal_id", how="anti")])
     links = link(costs, bearers)
     # Links of calls that count no more, or that are gone altogether, go as well.
@@ -97,6 +96,15 @@ def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: Sequence[Re
     affected = _with_rows(tx, bearers, touched)
     changed_margins = _write_margins(tx, affected, links, costs, fresh.gone_signals, rules)
     return Changes(changed_spans, changed_costs, changed_signals, changed_links, changed_margins)
+
+
+def nothing_fresh(calls: pl.DataFrame) -> Fresh:
+    """No new rows; `calls` gives the columns of calls."""
+
+    def empty(table: str) -> pl.DataFrame:
+        return TABLES[table].polars_schema.to_frame()
+
+    return Fresh(empty("spans"), calls.clear(), empty("signals"), empty("costs"), empty("signals"))
 
 
 def _with_rows(tx: Transaction, bearers: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:

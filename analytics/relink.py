@@ -6,8 +6,9 @@ from functools import partial
 import polars as pl
 
 from analytics.again import around, seeds_of
+from analytics.component import Pricer
 from analytics.period import Period
-from analytics.recompute import Changes, Pricer, refresh_margins
+from analytics.recompute import Changes, refresh_margins
 from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake

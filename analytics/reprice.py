@@ -9,10 +9,10 @@ from functools import partial
 import polars as pl
 
 from analytics.again import rework, seeds_of
-from analytics.component import Component, load_component
+from analytics.component import Component, Pricer, load_component
 from analytics.frames import MONEY_SUM, SPAN_KEY
 from analytics.period import Period, windows
-from analytics.recompute import Changes, Pricer
+from analytics.recompute import Changes
 from analytics.reprice_audit import Audit, Entry, current_snapshot
 from analytics.reprice_difference import stored_calls
 from analytics.reprice_rows import NewPrices, compared

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analytics.component import CALL_COLUMNS
+from analytics.component import CALL_COLUMNS, PRICE_COLUMNS, Pricer
 from analytics.frames import MONEY_PARTS, MONEY_SUM
-from analytics.recompute import Pricer
 from lake.commit import Transaction
+from pricing_tables.overrides import SHARED_HOUR
 from receiver.dialects.schema import CALL_SCHEMA
 
 Estimate = Callable[[Transaction, pl.DataFrame], pl.DataFrame]
@@ -40,10 +40,26 @@ class NewPrices:
     estimate: Estimate | None = None
 
     def of(self, tx: Transaction, calls: pl.DataFrame) -> pl.DataFrame:
-        """Calls (CALL_SCHEMA and customer_id) with these prices: CALL_COLUMNS, the same rows in the same order."""
-        bare = calls.select(*CALL_SCHEMA, "customer_id")
+        """Stored calls (STORED_COLUMNS) with these prices: CALL_COLUMNS, the same rows in the same order.
+
+        The share of an hour that is settled stays: `analytics.shared_hours` alone knows what it should be.
+        """
+        bare = calls.select(*CALL_SCHEMA, "customer_id", "likeness")
         known = self.estimate(tx, bare) if self.estimate else bare
-        return self.price(known.with_columns(pl.lit(None, pl.String).alias("catalog_id"))).select(CALL_COLUMNS)
+        priced = self.price(known.with_columns(pl.lit(None, pl.String).alias("catalog_id"))).select(CALL_COLUMNS)
+        return _with_shares_kept(priced, calls)
+
+
+def _with_shares_kept(priced: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """`priced` with the stored prices where a call had its share of an hour by the rule that still holds."""
+    shares = pl.col("rate_note").str.starts_with(SHARED_HOUR).fill_null(value=False)
+    settled = stored.select(shares & pl.col("cost_usd").is_not_null()).to_series()
+    kept = settled & priced.select(shares).to_series() & priced["price_rule"].eq_missing(stored["price_rule"])
+    if not kept.any():
+        return priced
+    return priced.with_columns(
+        pl.when(kept).then(stored[name]).otherwise(pl.col(name)).alias(name) for name in PRICE_COLUMNS
+    )
 
 
 def compared(stored: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Which price catalogs there are: the one shipped with the package and those imported into a data directory."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Literal
 import polars as pl
 
 from pricing_tables.catalog import DATA_DIR, Catalog, CatalogError, load_catalog
-from pricing_tables.price import price_calls
+from pricing_tables.fx import FxTable
+from pricing_tables.overrides import price_with_rules
+from pricing_tables.own_book import ID_PREFIX, OwnBook
 
 FOLDER = "catalogs"
 TrustReported = Literal["never", "fallback", "prefer"]
@@ -48,19 +50,42 @@ def choose(data_dir: Path | None, wanted: str | None) -> Catalog:
     return found[0]
 
 
-def pricer(
-    data_dir: Path | None, current: Catalog, trust_reported: TrustReported
-) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Prices stored calls again by the catalog that each names in `catalog_id`; those that name none by `current`."""
+@dataclass(frozen=True)
+class Pricer:
+    """Prices stored calls again: by the catalog that each names in `catalog_id`, else by `current`; and by own rules.
 
-    def price(calls: pl.DataFrame) -> pl.DataFrame:
-        parts = []
-        for (catalog_id,), part in calls.group_by("catalog_id", maintain_order=True):
-            catalog = current if catalog_id in (None, current.catalog_id) else choose(data_dir, str(catalog_id))
-            parts.append(price_calls(part.drop("catalog_id"), catalog, trust_reported=trust_reported))
-        return pl.concat(parts) if parts else price_calls(calls.drop("catalog_id"), current)
+    Own prices are those of the rules as they are now. A column `customer_id`, where it is there, decides for rules of
+    one customer. The answer has the calls' other columns and those of `price_with_rules`, in any order of rows.
+    """
 
-    return price
+    data_dir: Path | None
+    current: Catalog
+    book: OwnBook
+    fx: FxTable
+    trust_reported: TrustReported
+
+    @property
+    def customers(self) -> frozenset[str]:
+        """Customers with prices of their own."""
+        return self.book.customers
+
+    def __call__(self, calls: pl.DataFrame) -> pl.DataFrame:
+        """Price; raises CatalogChoiceError when a catalog that a call names is not there any more."""
+        parts = [
+            self.price(part.drop("catalog_id"), self._catalog(catalog_id))
+            for (catalog_id,), part in calls.group_by("catalog_id", maintain_order=True)
+        ]
+        return pl.concat(parts) if parts else self.price(calls.drop("catalog_id"), self.current)
+
+    def price(self, calls: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+        """Price calls (without `catalog_id`) by one catalog and the own rules; rows keep their order."""
+        return price_with_rules(calls, catalog, self.book, self.fx, trust_reported=self.trust_reported)
+
+    def _catalog(self, catalog_id: object) -> Catalog:
+        named = str(catalog_id or "")
+        if named in ("", self.current.catalog_id) or named.startswith(ID_PREFIX):
+            return self.current
+        return choose(self.data_dir, named)
 
 
 @lru_cache(maxsize=32)
@@ -68,4 +93,4 @@ def _load(folder: Path) -> Catalog:
     return load_catalog(folder)
 
 
-__all__ = ["Catalog", "CatalogChoiceError", "CatalogError", "available", "choose", "folders", "pricer"]
+__all__ = ["Catalog", "CatalogChoiceError", "CatalogError", "Pricer", "available", "choose", "folders"]

@@ -7,6 +7,7 @@ else `marginlake.toml` in the working directory. An unknown key or a wrong value
 import os
 import tomllib
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -69,10 +70,16 @@ class IdentityConfig(_Section):
 
 
 class PricingConfig(_Section):
-    """Which catalog prices calls (default: the newest there is) and when a sender's own figure is used."""
+    """Which catalog prices calls (default: the newest there is) and when a sender's own figure is used.
+
+    `override`, `alias` and `fx` hold the `[[pricing.…]]` tables as written; `pricing_tables.own_book` checks them.
+    """
 
     catalog: str | None = None
     trust_reported: Literal["never", "fallback", "prefer"] = "fallback"
+    override: tuple[dict[str, Any], ...] = ()
+    alias: tuple[dict[str, Any], ...] = ()
+    fx: tuple[dict[str, Any], ...] = ()
 
 
 class MaintenanceConfig(_Section):
@@ -142,7 +149,8 @@ def load(explicit: Path | None, data_dir: Path) -> Config:
     content: dict[str, Any] = {}
     if path is not None:
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            # Money must stay what was written.
+            content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path}: {error}") from None
     _check_environment()

@@ -59,8 +59,9 @@ def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: in
 
 
 def _take_in(tx: Transaction, prepared: Prepared, rules: Rules, *, reread: bool) -> Landed:
-    if prepared.calls.height:
-        record_catalog(tx, rules.catalog)
+    # Spans alone may bring a customer, and with it a price of the own book.
+    if prepared.calls.height or rules.price_again.customers:
+        record_catalog(tx, rules.catalog, rules.price_again.book)
     again = read_otherwise(tx, prepared) if reread else prepared.spans.select(SPAN_KEY).clear()
     tx.delete("spans", again)
     spans, conflicts = split_duplicates(tx, prepared.spans)

@@ -4,6 +4,7 @@ import hashlib
 
 from analytics.reprice_rows import NewPrices
 from marginlake.config import Config
+from marginlake.estimates import estimate_stored
 from marginlake.price_book import record_catalog
 from marginlake.rules import Rules
 
@@ -22,5 +23,6 @@ def new_prices(settings: Config, rules: Rules) -> NewPrices:
         catalog_id=rules.catalog.catalog_id,
         rules_id=hashlib.sha256(said.encode()).hexdigest()[:12],
         price=rules.price_again,
-        record=lambda tx: record_catalog(tx, rules.catalog),
+        estimate=lambda tx, calls: estimate_stored(tx, calls, rules.tokens, rules.price_again.trust_reported),
+        record=lambda tx: record_catalog(tx, rules.catalog, rules.price_again.book),
     )

@@ -18,7 +18,6 @@ from analytics.likeness import likeness
 from lake.schema import TABLES
 from marginlake.estimates import estimate_arriving
 from marginlake.rules import Rules
-from pricing_tables.price import price_calls
 from receiver.decode import decode_traces
 from receiver.dialects import to_calls_and_unmapped
 from receiver.identity import own_identity
@@ -76,7 +75,7 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     signals = [part.signals for part in read] + [rest_signals.with_columns(_NO_HASH)]
     return Prepared(
         spans=_span_rows(own_identity(spans, rules.identity)),
-        calls=price_calls(pl.concat([part.calls for part in read]), rules.catalog, trust_reported=rules.trust_reported),
+        calls=rules.price_again.price(pl.concat([part.calls for part in read]), rules.catalog),
         signals=pl.concat(
             [part.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items()) for part in signals]
         ),
@@ -126,7 +125,7 @@ def _read_spans(
     calls = calls.join(senders, on=_KEY, how="left", maintain_order="left")
     # what is looked for in other traces does not depend on whether a tokenizer was at hand
     calls = calls.with_columns(likeness(calls)).drop("process")
-    calls = estimate_arriving(calls, spans, payloads, rules.tokens, rules.trust_reported)
+    calls = estimate_arriving(calls, spans, payloads, rules.tokens, rules.price_again.trust_reported)
     signals, nameless = signals_from_spans(spans, events, rules.identity)
     return _Read(calls, unmapped, signals.join(hashes, on=_KEY, how="left", maintain_order="left"), nameless)
 

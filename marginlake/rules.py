@@ -1,18 +1,19 @@
-"""All that decides what a span means and costs, in one frozen bundle: identity keys, catalog, revenue, privacy."""
+"""All that decides what a span means and costs, in one frozen bundle: identity keys, prices, revenue, privacy."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import xxhash
 
 from analytics.revenue_rules import RevenueError, RevenueRule, parse_rules
-from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, TrustReported, choose, pricer
+from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, Pricer, choose
 from marginlake.config import Config, ConfigError
 from marginlake.tokenizers import tokenizers_of
+from pricing_tables.own_book import parse_book
+from pricing_tables.own_fields import OwnPriceError
 from pricing_tables.tokens import Tokenizers
 from receiver.dialects import DIALECTS, WANTED_KEYS, Dialect
 from receiver.dialects.custom import custom_dialects
@@ -25,8 +26,9 @@ from receiver.signals.schema import SIGNALS_WANTED
 
 @dataclass(frozen=True)
 class Rules:
-    """The inputs of the pure stages besides the data itself. `price_again` prices calls read back from the lake.
+    """The inputs of the pure stages besides the data itself.
 
+    `price_again` has the catalog and the operator's own rules; called, it prices calls read back from the lake.
     dialects: in the order of asking, the operator's own first. own_dialects: hash of what the configuration says of
     these; empty when it says nothing.
     """
@@ -34,9 +36,8 @@ class Rules:
     wanted: Wanted
     identity: IdentityConfig
     catalog: Catalog
-    price_again: Callable[[pl.DataFrame], pl.DataFrame]
+    price_again: Pricer
     revenue: tuple[RevenueRule, ...]
-    trust_reported: TrustReported
     capture_content: bool
     dialects: tuple[Dialect, ...]
     own_dialects: str
@@ -46,7 +47,7 @@ class Rules:
 def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[Mapping[str, Any]] = ()) -> Rules:
     """Compile settings into rules. `stored_revenue` (as the lake keeps it) is used when the settings name none.
 
-    Raises ConfigError with one line when a revenue entry, a dialect or the catalog's name is wrong.
+    Raises ConfigError with one line when an entry of revenue or prices, a dialect, or the catalog's name, is wrong.
     """
     identity = IdentityConfig(
         customer_keys=config.identity.customer,
@@ -55,9 +56,9 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
     )
     try:
         revenue = parse_rules(config.revenue or stored_revenue)
-        catalog = choose(data_dir, config.pricing.catalog)
+        price_again = pricer_from(config, data_dir)
         own = custom_dialects(config.dialects)
-    except (RevenueError, CatalogChoiceError, CatalogError, DialectError) as error:
+    except (RevenueError, DialectError) as error:
         raise ConfigError(str(error)) from None
     return Rules(
         wanted=Wanted(
@@ -70,10 +71,9 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
             event_names=SIGNALS_WANTED.event_names,
         ),
         identity=identity,
-        catalog=catalog,
-        price_again=pricer(data_dir, catalog, config.pricing.trust_reported),
+        catalog=price_again.current,
+        price_again=price_again,
         revenue=revenue,
-        trust_reported=config.pricing.trust_reported,
         capture_content=config.capture_content,
         dialects=(*own, *DIALECTS),
         own_dialects=_fingerprint(config.dialects),
@@ -83,3 +83,17 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
 
 def _fingerprint(sections: Mapping[str, Any]) -> str:
     return xxhash.xxh3_64_hexdigest(json.dumps(sections, default=str).encode()) if sections else ""
+
+
+def pricer_from(config: Config, data_dir: Path | None, catalog: str | None = None) -> Pricer:
+    """The catalog (`catalog`, else the settings' choice) and the operator's own prices, ready to price with.
+
+    Raises ConfigError with one line naming the entry and key, or the catalog.
+    """
+    pricing = config.pricing
+    try:
+        book, fx = parse_book(pricing.override, pricing.alias, pricing.fx)
+        chosen = choose(data_dir, catalog or pricing.catalog)
+    except (OwnPriceError, CatalogChoiceError, CatalogError) as error:
+        raise ConfigError(str(error)) from None
+    return Pricer(data_dir, chosen, book, fx, pricing.trust_reported)

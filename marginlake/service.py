@@ -79,7 +79,14 @@ class Service:
             seen=self._seen,
             metrics=self.metrics,
         )
-        self.upkeep = Upkeep(self.lake, data_dir / JOURNAL, data_dir / ARCHIVE, config, lambda: self.conveyor.committed)
+        self.upkeep = Upkeep(
+            self.lake,
+            data_dir / JOURNAL,
+            data_dir / ARCHIVE,
+            config,
+            lambda: self.conveyor.committed,
+            lambda: self.rules,
+        )
         self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
         app = create_app(self.intake, ready=self.ready, metrics=self.metrics.expose)
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)

@@ -1,4 +1,4 @@
-"""Upkeep while the service runs: closed journal segments go to the archive, the lake's small files are merged."""
+"""Upkeep while the service runs: journal segments go to the archive, shared hours are settled, small files merged."""
 
 import threading
 import time
@@ -10,29 +10,42 @@ from pathlib import Path
 import duckdb
 import structlog
 
+from analytics.recompute import Changes
+from analytics.shared_hours import settle_hours
 from lake.connect import Lake
 from lake.errors import LakeError
 from lake.maintain import Policy, maintain
+from marginlake.catalogs import CatalogChoiceError, CatalogError
 from marginlake.config import Config
+from marginlake.price_book import record_catalog
+from marginlake.rules import Rules
 from receiver.journal.archive import archive_closed, drop_closed, expire
 
 log = structlog.get_logger("upkeep")
 
 ARCHIVE_SECONDS = 15.0
+SETTLE_SECONDS = 60.0
 
 
 class Upkeep:
     """One thread; a failure is logged and the work is done again at its next turn."""
 
     def __init__(
-        self, lake: Lake, journal_dir: Path, archive_dir: Path, config: Config, committed: Callable[[], int]
+        self,
+        lake: Lake,
+        journal_dir: Path,
+        archive_dir: Path,
+        config: Config,
+        committed: Callable[[], int],
+        rules: Callable[[], Rules],
     ) -> None:
-        """`committed`: the first journal sequence number that is not in the lake."""
+        """`committed`: the first journal sequence number that is not in the lake. `rules`: those in use."""
         self._lake = lake
         self._journal_dir = journal_dir
         self._archive_dir = archive_dir
         self._config = config
         self._committed = committed
+        self._rules = rules
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="marginlake-upkeep", daemon=True)
 
@@ -49,8 +62,12 @@ class Upkeep:
     def _run(self) -> None:
         interval = self._config.maintenance.interval_minutes * 60
         next_maintenance = time.monotonic() + interval
+        next_settling = time.monotonic()
         while not self._stop.wait(min(ARCHIVE_SECONDS, interval)):
             self._attempt("archive", self._archive)
+            if time.monotonic() >= next_settling:
+                self._attempt("shared hours", self._settle)
+                next_settling = time.monotonic() + SETTLE_SECONDS
             if time.monotonic() >= next_maintenance:
                 self._attempt("maintenance", self._maintain)
                 next_maintenance = time.monotonic() + interval
@@ -58,7 +75,7 @@ class Upkeep:
     def _attempt(self, what: str, step: Callable[[], None]) -> None:
         try:
             step()
-        except (OSError, LakeError, duckdb.Error) as error:
+        except (OSError, LakeError, CatalogError, CatalogChoiceError, duckdb.Error) as error:
             log.error("upkeep failed, it will be tried again", step=what, error=str(error))
 
     def _archive(self) -> None:
@@ -70,9 +87,28 @@ class Upkeep:
         archive_closed(self._journal_dir, self._archive_dir, self._committed())
         expire(self._archive_dir, datetime.now(UTC) - timedelta(days=days))
 
+    def _settle(self) -> None:
+        changes = settle_shared_hours(self._lake, self._rules())
+        if changes.costs:
+            log.info("shared hours settled", calls=changes.costs, events=changes.margins)
+
     def _maintain(self) -> None:
         report = maintain(self._lake, policy_of(self._config), stop=self._stop.is_set)
         log.info("maintenance done", **asdict(report))
+
+
+def settle_shared_hours(lake: Lake, rules: Rules, until: datetime | None = None) -> Changes:
+    """Price the machine hours that are over by now (or ended by `until`) and not settled, if there are such rules."""
+    price = rules.price_again
+    return settle_hours(
+        lake,
+        rules.revenue,
+        price,
+        price.book,
+        price.fx,
+        until,
+        record=lambda tx: record_catalog(tx, rules.catalog, price.book),
+    )
 
 
 def policy_of(config: Config) -> Policy:

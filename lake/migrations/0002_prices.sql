@@ -26,7 +26,7 @@ COMMENT ON COLUMN costs.region IS 'Where it was served: a cloud region (eu-west-
 
 ALTER TABLE costs ADD COLUMN price_rule VARCHAR;
 
-COMMENT ON COLUMN costs.price_rule IS 'The operator''s own price or discount that was applied; NULL: the list price.';
+COMMENT ON COLUMN costs.price_rule IS 'The operator''s own rule that holds for the call; NULL: the list price holds.';
 
 ALTER TABLE costs ADD COLUMN original_currency VARCHAR;
 
@@ -75,6 +75,10 @@ COMMENT ON COLUMN rates.output_video_hours IS 'US dollars per hour of video made
 ALTER TABLE rates ADD COLUMN output_mchars DECIMAL(38,18);
 
 COMMENT ON COLUMN rates.output_mchars IS 'US dollars per million output characters.';
+
+ALTER TABLE rates ADD COLUMN compute_hours DECIMAL(38,18);
+
+COMMENT ON COLUMN rates.compute_hours IS 'Per hour of a machine of one''s own, where an own rule says so.';
 
 CREATE TABLE unmapped_calls (
     trace_id VARCHAR NOT NULL,

@@ -67,6 +67,7 @@ RATES = Table(
         Column("currency", "VARCHAR", "Currency of the prices; NULL: US dollars."),
         Column("alias_of", "VARCHAR", "Model that the row's name stood for at that time; NULL: itself."),
         *(Column(name, "DECIMAL(38,18)", f"US dollars {per}.") for name, per in _PRICES_BY_AMOUNT.items()),
+        Column("compute_hours", "DECIMAL(38,18)", "Per hour of a machine of one's own, where an own rule says so."),
     ),
 )
 

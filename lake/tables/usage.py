@@ -116,7 +116,7 @@ COSTS = Table(
         Column("characters", "BIGINT", "Characters of text, where the call is charged by them."),
         Column("pages", "BIGINT", "Pages of documents, where the call is charged by them."),
         Column("region", "VARCHAR", "Where it was served: a cloud region (eu-west-1) or a residency (eu, us)."),
-        Column("price_rule", "VARCHAR", "The operator's own price or discount that was applied; NULL: the list price."),
+        Column("price_rule", "VARCHAR", "The operator's own rule that holds for the call; NULL: the list price holds."),
         Column("original_currency", "VARCHAR", "Currency of the rate, where it is not US dollars."),
         Column("original_cost", MONEY, "The cost in that currency."),
         Column("fx_rate", MONEY, "US dollars for one unit of that currency on that day."),

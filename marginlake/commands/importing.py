@@ -23,6 +23,7 @@ def import_(
     from marginlake.importer import import_file
     from marginlake.revenue_store import adopt_rules, stored_rules
     from marginlake.rules import rules_from
+    from marginlake.upkeep import settle_shared_hours
 
     if not files:
         raise UsageError("name at least one file to import")
@@ -47,6 +48,7 @@ def import_(
                 f"{done.rejected} rejected{f', {done.reread} read anew' if done.reread else ''}\n"
             )
             sys.stdout.flush()
+        settle_shared_hours(lake, rules)
     if unreadable:
         raise CommandError(f"{unreadable} requests could not be read; the table rejected says which and why")
     return 0

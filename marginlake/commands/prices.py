@@ -1,20 +1,22 @@
 """`marginlake prices`: look into the price catalog, quote usage, import a newer catalog, compare two."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import polars as pl
 from cyclopts import App, Parameter
 
-from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, DataDir, moment, no_option
+from marginlake.commands import own_prices
+from marginlake.commands.lines import read_lines
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, moment
 from marginlake.commands.prices_check import check
 from marginlake.failures import CommandError
 from marginlake.output import write_result
 
-app = App(name="prices", help="The price catalog: list, show, quote, check, import.")
+app = App(name="prices", help="The price catalog: list, show, quote, check, diff, import; own prices: override.")
 app.command(check)
+app.command(own_prices.app)
 
 CatalogId = Annotated[str | None, Parameter(name="--catalog", help="Beginning of a catalog's id; default: the newest.")]
 At = Annotated[str | None, Parameter(name="--at", help="Prices in force at this time; default: the last known.")]
@@ -77,13 +79,11 @@ def quote(
     /,
     *,
     catalog: CatalogId = None,
+    config: ConfigFile = None,
     data: DataDir = DEFAULT_DATA,
 ) -> int:
-    """Price usage without storing anything: one JSON line of money for each line."""
-    from marginlake.catalogs import choose
-    from pricing_tables.quote import quote as quote_lines
-
-    for answer in quote_lines(_lines(file), choose(data, catalog)):
+    """Price usage without storing anything: one JSON line of money for each line. Own prices of the settings hold."""
+    for answer in own_prices.quoted(read_lines(file), config, data, catalog):
         sys.stdout.write(answer + "\n")
     return 0
 
@@ -154,15 +154,3 @@ def diff(
         rows = rows.drop([name for name in rows.columns[1:] if rows[name].null_count() == rows.height])
     write_result(rows, format, None)
     return 0
-
-
-def _lines(file: str) -> Iterator[str]:
-    if no_option(file) == STANDARD_INPUT:
-        for line in sys.stdin.buffer:
-            yield line.decode(errors="replace")
-        return
-    path = Path(file)
-    if not path.is_file():
-        raise CommandError(f"{path}: no such file")
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        yield from stream

@@ -21,6 +21,7 @@ def relink(
     from analytics.period import Period
     from analytics.relink import relink as recompute_links
     from lake.connect import Lake
+    from marginlake.price_book import record_catalog
     from marginlake.revenue_store import adopt_rules, stored_rules
     from marginlake.rules import rules_from
 
@@ -35,6 +36,8 @@ def relink(
         rules = rules_from(settings, data, stored_rules(lake))
         if settings.revenue and not dry_run:
             adopt_rules(lake, rules.revenue)
+        if not dry_run:
+            lake.run(lambda tx: record_catalog(tx, rules.catalog, rules.price_again.book))
         with progress_bar("relink", "traces") as tell:
             changes = recompute_links(lake, rules.revenue, rules.price_again, period, dry_run=dry_run, progress=tell)
     verb = "would change" if dry_run else "changed"

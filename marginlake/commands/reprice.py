@@ -42,6 +42,7 @@ def reprice(
     from marginlake.new_prices import new_prices, under
     from marginlake.revenue_store import adopt_rules, stored_rules
     from marginlake.rules import rules_from
+    from marginlake.upkeep import settle_shared_hours
 
     configure_logs()
     settings = under(load(config, data), catalog)
@@ -63,7 +64,14 @@ def reprice(
             adopt_rules(lake, rules.revenue)
         with InterruptFlag() as interrupted, progress_bar("reprice", "calls") as tell:
             done = price_anew(
-                lake, rules.revenue, rules.price_again, new, period, progress=tell, stop=interrupted.is_set
+                lake,
+                rules.revenue,
+                rules.price_again,
+                new,
+                period,
+                progress=tell,
+                stop=interrupted.is_set,
+                after=lambda lake, period: settle_shared_hours(lake, rules),
             )
     return _told(done)
 
