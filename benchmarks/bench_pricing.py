@@ -161,14 +161,16 @@ def _litellm(rows: list[dict[str, Any]], python: Path) -> tuple[float | None, li
 
 
 def _compare(rows: list[dict[str, Any]], theirs: list[Decimal | None]) -> dict[str, int]:
-    """How many costs are the same decimal (to the picodollar), how many differ, and how many only one side has."""
-    found = dict.fromkeys(("equal", "different", "neither", "only_ours", "only_theirs"), 0)
+    """How many costs are the same decimal, how many nearly so (to the picodollar: what floats make of it), how many
+    differ, and how many only one side has."""
+    found = dict.fromkeys(("equal", "nearly", "different", "neither", "only_ours", "only_theirs"), 0)
     for row, cost in zip(rows, theirs, strict=True):
         own = row["cost_usd"]
         if own is None or cost is None:
             found["neither" if own is cost else "only_theirs" if own is None else "only_ours"] += 1
         else:
-            found["equal" if own == cost else "different"] += 1
+            near = abs(own - cost) < Decimal("1e-12")
+            found["equal" if own == cost else "nearly" if near else "different"] += 1
     return found
 
 
@@ -198,8 +200,9 @@ def _print(result: dict[str, Any]) -> None:
         if compared is not None:
             print(
                 f"{name}: {compared['equal']:,} of {result['sample']:,} costs are the same decimal, "
-                f"{compared['different']:,} differ, {compared['neither']:,} are unknown to both, "
-                f"{compared['only_ours']:,} only here, {compared['only_theirs']:,} only there."
+                f"{compared['nearly']:,} but for digits below a picodollar, {compared['different']:,} differ, "
+                f"{compared['neither']:,} are unknown to both, {compared['only_ours']:,} only here, "
+                f"{compared['only_theirs']:,} only there."
             )
     best = max(result["calls_per_second"].values())
     print(f"Floor: {FLOOR_CALLS_PER_SECOND:,} calls/s {'met' if best >= FLOOR_CALLS_PER_SECOND else 'MISSED'}.")

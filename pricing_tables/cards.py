@@ -101,7 +101,7 @@ def build_cards(rates: pl.DataFrame) -> CardBook:
     """Compile rate rows (`RATE_SCHEMA` plus rate_id) to a `CardBook`.
 
     Errors: ValueError when a price is beyond the range that integer sums can hold, and, naming the model, when its
-    windows leave a gap, cannot be read or pass midnight.
+    windows leave a gap, cannot be read or pass midnight, or when two of its rates are for the same calls.
     """
     usable = rates.filter(pl.col("condition").is_null())
     by_key = _by_key(usable)
@@ -203,7 +203,10 @@ def _pick(key: Key, layers: list[_Layer], day: int | None, clock: int, tier: int
     for layer in layers:
         begun = [rate for rate in layer.rates if rate.in_force(day, clock, tier)]
         if begun:
-            return FIRST_CELL + max(begun, key=lambda rate: rate.rank).number, layer.note
+            best = max(begun, key=lambda rate: rate.rank)
+            if sum(rate.rank == best.rank for rate in begun) > 1:
+                raise ValueError(f"{key[0]} has two rates for the same calls")
+            return FIRST_CELL + best.number, layer.note
     if any(rate.in_force(day, span[0], tier) for layer in layers for rate in layer.rates for span in rate.spans or ()):
         raise ValueError(f"{key[0]} has windows without a rate for {_clock_text(clock)} UTC")
     return GAP_CELL, None

@@ -56,7 +56,7 @@ def find_rates(calls: pl.DataFrame, catalog: Catalog) -> Lookup:
     varying = [key for key in _KEYS if calls[key].null_count() < calls.height]
     if not catalog.cards.regions and "region" in varying:
         varying.remove("region")
-    keys = calls.select(varying or ["provider"])
+    keys = calls[varying or ["provider"]]
     first, name = distinct_rows(keys)
     names, cards = _resolve(keys[first], catalog)
     return Lookup(names, name, _cells(calls, cards, name), frozenset[str]().union(*(card.traits for card in cards)))
@@ -166,21 +166,27 @@ def _cells(calls: pl.DataFrame, cards: list[Card], name: pl.Series) -> pl.Series
         + [pl.Series("period", [card.period for card in cards], dtype=pl.Int64)]
     )
     wide = [f"{axis}_{place}" for axis in ("day", "tier") for place in range(len(edges[axis]))]
-    frame = table.select("cell", *wide, *(["steps_day"] if edges["day"] else []))[name]
+    frame = table[["cell", *wide, *(["steps_day"] if edges["day"] else [])]][name]
     if wide:
         later = _passed("day", len(edges["day"])) * pl.col("steps_day") if edges["day"] else pl.lit(0, dtype=pl.UInt32)
         frame = frame.hstack(moments).select(pl.col("cell") + later + _passed("tier", len(edges["tier"])))
     cell = frame["cell"]
     if edges["clock"]:
         # Few models have windows: only their calls are looked at.
-        rows = pl.Series([bool(card.clock_edges) for card in cards], dtype=pl.Boolean)[name].arg_true()
+        rows = pl.Series([bool(card.clock_edges) for card in cards], dtype=pl.Boolean)
+        rows = rows_where(rows[name])
         clocks = [f"clock_{place}" for place in range(len(edges["clock"]))]
-        few = table.select("period", "steps_clock", *clocks)[name[rows]]
+        few = table[["period", "steps_clock", *clocks]][name[rows]]
         few = few.with_columns((moments["day"][rows] + WEEK_SHIFT_US).alias("moment"))
         few = few.with_columns((pl.col("moment") % pl.col("period")).alias("clock"))
         passed = few.select(_passed("clock", len(clocks)) * pl.col("steps_clock")).to_series()
         cell = cell.scatter(rows, cell[rows] + passed)
     return cell
+
+
+def rows_where(mask: pl.Series) -> pl.Series:
+    """Numbers of the rows (UInt32) where `mask` is true."""
+    return pl.int_range(mask.len(), dtype=pl.UInt32, eager=True).filter(mask)
 
 
 def _padded(lists: list[tuple[int, ...]]) -> list[list[int]]:

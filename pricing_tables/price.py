@@ -16,7 +16,7 @@ import polars as pl
 
 from pricing_tables.catalog import Catalog
 from pricing_tables.estimates import say_what_is_missing
-from pricing_tables.lookup import Lookup, find_rates
+from pricing_tables.lookup import Lookup, find_rates, rows_where
 from pricing_tables.special import AS_WRITTEN, COMPONENTS, MAX_COST_PICO, STATUS, Setting, TrustReported, price_special
 from pricing_tables.units import AMOUNTS
 from pricing_tables.usage import (
@@ -77,7 +77,7 @@ def _price(calls: pl.DataFrame, catalog: Catalog, trust_reported: TrustReported,
     lookup = find_rates(calls, catalog)
     present = reported_counts(calls)
     money = _plain(calls, lookup, catalog, present, trust_reported)
-    odd = money["odd"].arg_true()
+    odd = rows_where(money["odd"])
     if not odd.len():
         return _with_columns(calls, lookup.names, lookup.name, lookup.cell, catalog, money)
     rests = frozenset(f"r_{part}" for part in parts_in(present)) & lookup.traits
@@ -89,13 +89,13 @@ def _merged(
     calls: pl.DataFrame, lookup: Lookup, catalog: Catalog, money: pl.DataFrame, odd: pl.Series, special: pl.DataFrame
 ) -> pl.DataFrame:
     """The result of a batch in which the calls at `odd` are as in `special`."""
-    names, name = lookup.names.select("model", "match"), lookup.name
-    renamed = special["alias_of"].is_not_null().arg_true()
+    names, name = lookup.names[["model", "match"]], lookup.name
+    renamed = rows_where(special["alias_of"].is_not_null())
     if renamed.len():
         aliases = special[renamed].select(pl.col("alias_of").alias("model"), pl.lit("alias").alias("match"))
         numbers = pl.int_range(names.height, names.height + renamed.len(), dtype=pl.UInt32, eager=True)
         names, name = pl.concat([names, aliases], rechunk=True), name.scatter(odd[renamed], numbers)
-    said = special["rate_note"].is_not_null().arg_true()
+    said = rows_where(special["rate_note"].is_not_null())
     note = pl.Series([None], dtype=pl.UInt32).new_from_index(0, calls.height).scatter(odd[said], said)
     status = pl.Series([0], dtype=pl.UInt32).new_from_index(0, calls.height).scatter(odd, special["status"])
     money = pl.DataFrame([money[name].scatter(odd, special[name]) for name in _PICO])
@@ -130,8 +130,8 @@ def _plain(
     tests = _tests(calls, lookup, present, trust_reported)
     flags = [test for test in tests if test in _FLAGS] + ["bills_output"] * ("no output" in tests)
     parts, charges = _charges(present)
-    cells = catalog.cards.cells.select(*(f"p_{part}" for part in parts), *flags)
-    frame = calls.select(sorted(_PLAIN_INPUT | present)).hstack(cells[lookup.cell])
+    cells = catalog.cards.cells[[*(f"p_{part}" for part in parts), *flags]]
+    frame = calls[sorted(_PLAIN_INPUT | present)].hstack(cells[lookup.cell])
     if "named" in tests:
         frame = frame.with_columns(lookup.names["name_note"].is_not_null()[lookup.name].alias("named"))
     # Columns are added, not selected: those that are the same for every call are then as long as the batch.

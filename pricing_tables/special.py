@@ -87,9 +87,9 @@ def price_special(
     status (UInt32 index into `STATUS`), alias_of, rate_note, and cell, null unless priced."""
     needed = list(dict.fromkeys((*_GIVEN, *sorted(setting.present))))
     cell = lookup.cell[rows]
-    cells = catalog.cards.cells.select(*_NEEDED_OF_CELL, *sorted(setting.rests))[cell]
-    names = lookup.names.select("model", "unknown", "name_note")[lookup.name[rows]]
-    lazy = calls.select(needed)[rows].hstack([*cells.get_columns(), *names.get_columns(), cell]).lazy()
+    cells = catalog.cards.cells[[*_NEEDED_OF_CELL, *sorted(setting.rests)]][cell]
+    names = lookup.names[["model", "unknown", "name_note"]][lookup.name[rows]]
+    lazy = calls[needed][rows].hstack([*cells.get_columns(), *names.get_columns(), cell]).lazy()
     for step in _steps(setting):
         lazy = lazy.with_columns(step)
     return lazy.select(_results()).collect(optimizations=AS_WRITTEN)

@@ -109,6 +109,7 @@ def test_listings_show_the_row_of_that_day() -> None:
             "acme/m has windows without a rate for mon 09:00 UTC",
         ),
         ([rate(input_mtok="1", window_start=time(22), window_end=time(6))], "acme/m has a window that passes midnight"),
+        ([rate(input_mtok="1"), rate(input_mtok="2", valid_to=SINCE)], "acme/m has two rates for the same calls"),
         ([rate(input_mtok="1", weekdays="mon, tue")], "acme/m has weekdays that cannot be read"),
     ],
 )
