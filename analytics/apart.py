@@ -9,7 +9,7 @@ import polars as pl
 
 from analytics.frames import IDENTITY, SPAN_KEY
 from analytics.intervals import started_within
-from analytics.likeness import REACH_US, sides
+from analytics.likeness import REACH_US, give_or_take, sides
 from analytics.twins import CROWD, MODELS, apart, has_own_id, ordered
 
 BEFORE_US = 50_000
@@ -44,7 +44,6 @@ def apart_pairs(frame: pl.DataFrame) -> pl.DataFrame:
     pairs = pairs.filter(
         pl.col("trace_id") != pl.col("trace_id_b"),
         pl.col("scope") != pl.col("scope_b"),
-        (pl.col("output") - pl.col("output_b")).abs() <= 1,
         ~(pl.col("known") & pl.col("known_b")),
         pl.col("models").list.set_intersection(pl.col("models_b")).list.len() > 0,
         (pl.col("start_b") - pl.col("start")).is_between(-BEFORE_US, AFTER_US),
@@ -61,7 +60,7 @@ def _meetings(frame: pl.DataFrame, side: str, other: str) -> pl.DataFrame:
     alike = alike.select(
         *SPAN_KEY, "component", "side", "same", "meets",
         pl.col("scope_name").fill_null("").alias("scope"),
-        pl.col("output_tokens").fill_null(0).alias("output"),
+        "output",
         has_own_id().alias("known"),
         MODELS.alias("models"),
         start.alias("start"),
@@ -74,18 +73,22 @@ def _meetings(frame: pl.DataFrame, side: str, other: str) -> pl.DataFrame:
     one, two = one.filter(_met(one, two) <= CROWD), two.filter(_met(two, one) <= CROWD)
     # a row lies in one slot and looks into the neighbouring ones as well, so no pair is made that is far apart
     slot = pl.col("meets") // REACH_US
-    slots = one.with_columns(slot=pl.concat_list(slot - 1, slot, slot + 1)).explode("slot")
-    pairs = slots.join(two.with_columns(slot=slot), on=["same", "slot"], suffix="_b").drop("slot")
+    slots = give_or_take(one.with_columns(slot=pl.concat_list(slot - 1, slot, slot + 1)).explode("slot"))
+    pairs = slots.join(two.with_columns(slot=slot), on=["same", "output", "slot"], suffix="_b").drop("slot", "output")
     return pairs.filter(
-        pl.col("component") != pl.col("component_b"), (pl.col("meets") - pl.col("meets_b")).abs() <= REACH_US
+        pl.col("component") != pl.col("component_b"),
+        (pl.col("meets") - pl.col("meets_b")).abs() <= REACH_US,
     )
 
 
 def _met(rows: pl.DataFrame, others: pl.DataFrame) -> pl.Series:
     """For each row, how many of the others it meets."""
     meets = pl.col("meets")
-    around = rows.select("same", start=meets - REACH_US, end=meets + REACH_US)
-    return started_within(around, others.select("same", start=meets, end=meets), ["same"])
+    around = rows.with_row_index("row").select("row", "same", "output", start=meets - REACH_US, end=meets + REACH_US)
+    around = give_or_take(around)
+    there = others.select("same", "output", start=meets, end=meets)
+    counted = around.with_columns(started_within(around, there, ["same", "output"]).alias("met"))
+    return counted.group_by("row", maintain_order=True).agg(pl.col("met").sum())["met"]
 
 
 def _one_to_one(pairs: pl.DataFrame, frame: pl.DataFrame, kind: pl.Expr) -> pl.DataFrame:

@@ -20,7 +20,7 @@ import polars as pl
 from analytics.richness import has_note
 from analytics.twins import has_own_id
 
-LIKENESS: Final = ("likeness", "occurred_at", "duration_ns")
+LIKENESS: Final = ("likeness", "occurred_at", "duration_ns", "output_tokens")
 """The columns of a call from which this module works."""
 
 REACH_US: Final = 250_000
@@ -60,14 +60,24 @@ def likeness(calls: pl.DataFrame) -> pl.Expr:
 
 
 def sides(calls: pl.DataFrame) -> pl.DataFrame:
-    """Add `side`, `same` (what must be equal) and `meets` (microseconds since 1970) to calls that have a likeness.
+    """Add `side`, `same` (what must be equal), `output` (what must be equal give or take one; 0 for streams, whose
+    request knows none) and `meets` (microseconds since 1970) to calls that have a likeness.
 
     calls: LIKENESS and whatever else. Calls without a likeness are left out.
     """
     alike = calls.filter(pl.col("likeness").is_not_null())
     return alike.with_columns(
         side=pl.col("likeness").str.head(1), same=pl.col("likeness").str.extract(r"^.\|(.*)\|-?\d+$")
-    ).with_columns(meets=_meets(pl.col("side")))
+    ).with_columns(
+        meets=_meets(pl.col("side")),
+        output=pl.when(pl.col("side").is_in(["o", "i"])).then(pl.col("output_tokens")).fill_null(0),
+    )
+
+
+def give_or_take(rows: pl.DataFrame) -> pl.DataFrame:
+    """Each row three times: with its `output`, one less and one more."""
+    output = pl.col("output")
+    return rows.with_columns(output=pl.concat_list(output - 1, output, output + 1)).explode("output")
 
 
 def sought(calls: pl.DataFrame) -> pl.Series:
@@ -82,12 +92,13 @@ def sought(calls: pl.DataFrame) -> pl.Series:
 
 def in_reach(others: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     """Those of the others that meet one of the calls on the opposite side. Both: LIKENESS and whatever else."""
-    met = sides(calls).select(pl.col("side").replace_strict(_OPPOSITE, return_dtype=pl.String), "same", "meets")
+    opposite = pl.col("side").replace_strict(_OPPOSITE, return_dtype=pl.String)
+    met = give_or_take(sides(calls).select(opposite, "same", "output", "meets"))
     if met.is_empty() or others.is_empty():
         return others.clear()
     found = sides(others).sort("meets").join_asof(
         met.sort("meets").with_columns(met=True),
-        on="meets", by=["side", "same"], strategy="nearest", tolerance=REACH_US, check_sortedness=False,
+        on="meets", by=["side", "same", "output"], strategy="nearest", tolerance=REACH_US, check_sortedness=False,
     )  # fmt: skip
     return found.filter("met").select(others.columns)
 

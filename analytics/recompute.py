@@ -1,8 +1,8 @@
 """What new rows change: the one place where arriving data meets what the lake holds, live, imported or relinked.
 
 `absorb` runs inside a transaction under the write lock. It loads the connected part of the lake (whole traces, twins by
-response id, shared scopes), computes that part from nothing with the pure stages and writes only the difference. So the
-tables come out the same whatever the order and the batches in which the data came.
+response id or likeness, shared scopes), computes that part from nothing with the pure stages and writes only the
+difference. So the tables come out the same whatever the order and the batches in which the data came.
 """
 
 from collections.abc import Sequence

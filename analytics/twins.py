@@ -19,7 +19,8 @@ TWIN_WINDOW = timedelta(days=1)
 """Calls with one response id belong together while no more than this lies between one and the next."""
 
 MIN_ID_LENGTH = 16
-"""Shorter ids (`chatcmpl-42` of local servers) come round again."""
+MIN_NATIVE_LENGTH = 8
+"""Shorter ids, or rests of ids whose form says whose they are, come round again: `chatcmpl-42` of local servers."""
 
 CROWD = 256
 """Among more equal calls at once than this, likeness proves nothing."""
@@ -48,7 +49,10 @@ def response_key() -> pl.Expr:
     the same answer seen as `azure` and as `openai` is one.
     """
     response_id = pl.col("response_id").str.strip_chars()
-    usable = (response_id.str.len_bytes() >= MIN_ID_LENGTH) & ~response_id.str.contains(SYNTHETIC_ID)
+    native = pl.any_horizontal(response_id.str.contains(pattern) for _, pattern in _NATIVE)
+    rest = response_id.str.replace(r"^[a-z]+[-_]", "").str.len_bytes()
+    long = pl.when(native).then(rest >= MIN_NATIVE_LENGTH).otherwise(response_id.str.len_bytes() >= MIN_ID_LENGTH)
+    usable = long & ~response_id.str.contains(SYNTHETIC_ID)
     namespace = pl.col("provider").fill_null("")
     for name, pattern in reversed(_NATIVE):
         namespace = pl.when(response_id.str.contains(pattern)).then(pl.lit(name)).otherwise(namespace)

@@ -24,6 +24,7 @@ OUTPUT: Final = _PREFIX + "output"
 TIER: Final = _PREFIX + "metadata.service_tier"
 ASKED: Final = _PREFIX + "metadata.ls_model_name"
 PROVIDER: Final = _PREFIX + "metadata.ls_provider"
+LEVEL: Final = _PREFIX + "level"
 KINDS: Final = ("generation", "embedding")
 
 
@@ -81,13 +82,14 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
         "service_tier": pl.coalesce(first(df, TIER), shown["service_tier"], base["service_tier"]),
         "reported_cost": pl.coalesce(field(json_object(attr(df, COST)), "total"), base["reported_cost"]),
         "response_id": pl.coalesce(base["response_id"], field(json_object(attr(df, OUTPUT)), "id")),
+        "error": pl.coalesce(base["error"], pl.when(attr(df, LEVEL) == "ERROR").then(pl.lit("ERROR"))),
     }
 
 
 LANGFUSE = gen_ai_variant(
     "langfuse",
     _detect,
-    keys=(USAGE, COST, TYPE, MODEL, OUTPUT, TIER, ASKED, PROVIDER),
+    keys=(USAGE, COST, TYPE, MODEL, OUTPUT, TIER, ASKED, PROVIDER, LEVEL),
     prepare=_prepare,
     change=_change,
 )

@@ -1,14 +1,14 @@
 """OpenLLMetry (Traceloop), from 0.40's ``llm.*`` names to today's conventions, Python and Node.
 
 Bedrock passes uncached input on. Gemini counts candidates only; the total gives the thoughts away (usage.py adds
-them). LangChain reports zero cache writes when it knows their time to live.
+them). LangChain reports zero cache writes when it knows their time to live, and no cache counts at all on other tiers.
 """
 
 from typing import Final
 
 import polars as pl
 
-from receiver.dialects.dialect import Reading, note_when, present, scope_is, scope_starts
+from receiver.dialects.dialect import Reading, present, scope_is, scope_starts
 from receiver.dialects.gen_ai import gen_ai_variant
 from receiver.dialects.payload import unquoted
 from receiver.dialects.providers import fold_provider
@@ -63,7 +63,10 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
     return {
         "exclusive": pl.when(scope_is(BEDROCK) | ~through_bedrock).then(scope_is(BEDROCK)),
         "cache_write": pl.when(~unsure).then(written),
-        "note": note_when((unsure | dropped) & base["input"].is_not_null(), "cache_write_unknown"),
+        "note": pl.when(langchain & base["cache_read"].is_null() & base["input"].is_not_null())
+        .then(pl.lit("cache_unknown"))
+        .when((unsure | dropped) & base["input"].is_not_null())
+        .then(pl.lit("cache_write_unknown")),
         "provider": pl.coalesce(first(df, "traceloop.association.properties.ls_provider"), base["provider"]),
         "request_model": pl.coalesce(
             base["request_model"], unquoted(first(df, "traceloop.association.properties.ls_model_name"))

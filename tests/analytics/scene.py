@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from analytics.inherit import inherit, inherit_calls, inherit_signals
+from analytics.likeness import likeness
 from analytics.link import link
 from analytics.margin import margins
 from analytics.revenue import RevenueRule
@@ -33,7 +34,7 @@ COUNTS = (
 TEXTS = (
     "trace_id", "span_id", "parent_span_id", "dialect", "scope_name", "role", "provider", "request_model",
     "response_model", "operation", "service_tier", "usage_source", "usage_note", "response_id", "model", "match",
-    "rate_id", "catalog_id", "rate_note", "status", "region", "price_rule", "original_currency", "likeness",
+    "rate_id", "catalog_id", "rate_note", "status", "region", "price_rule", "original_currency", "process",
 )  # fmt: skip
 PARTS = ("input_cost_usd", "cache_read_cost_usd", "cache_write_cost_usd", "output_cost_usd", "other_cost_usd")
 CALLS = {
@@ -137,6 +138,7 @@ class Scene:
             "duration_ns": int(lasts * 1_000_000), "dialect": "otel", "scope_name": "sdk", "role": "call",
             "provider": "openai", "request_model": "gpt-5", "response_model": "gpt-5-2025", "operation": "chat",
             "usage_source": "reported", "input_tokens": 1000, "output_tokens": 100, "failed": False,
+            "process": "app/1",
         }  # fmt: skip
         amount = None if cost is None else Decimal(cost)
         row |= dict.fromkeys(PARTS, None if amount is None else ZERO) | {"input_cost_usd": amount, "cost_usd": amount}
@@ -193,7 +195,8 @@ class Scene:
             return pl.DataFrame(rows, schema=schema)
 
         spans = inherit(frame(self.spans, SPANS))
-        calls = inherit_calls(frame(self.calls, CALLS), spans)
+        calls = frame(self.calls, CALLS)
+        calls = inherit_calls(calls.with_columns(likeness(calls)), spans)
         signals = inherit_signals(frame(self.signals, SIGNALS), spans)
         costs = settle(calls, spans, signals)
         links = link(costs, signals)

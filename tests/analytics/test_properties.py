@@ -51,7 +51,8 @@ def scenes(draw: st.DrawFn) -> Scene:
         if kind != "span":
             told |= {
                 "lasts": draw(st.integers(0, 20)),
-                "scope_name": draw(st.sampled_from(["one", "two", "three"])),
+                "scope_name": draw(st.sampled_from(["one", "two", "langchain"])),
+                "usage_note": draw(st.sampled_from([None, None, "stream_record", "stream_request"])),
                 "response_id": draw(st.sampled_from(ANSWERS)),
             }
         if kind in ("call", "unpriced", "aggregate"):
@@ -152,7 +153,7 @@ def test_traces_that_share_nothing_are_settled_apart_as_together(scene: Scene, o
         assert part.equals(whole.join(part, on=key, how="semi", maintain_order="left"))
 
 
-_OWN = {"trace_id", "span_id", "parent_span_id", "signal_id", "response_id", "own_cost_scope", "cost_scope"}
+_OWN = {"trace_id", "span_id", "parent_span_id", "signal_id", "response_id", "own_cost_scope", "cost_scope", "process"}
 
 
 def _with_usage(outcome: Outcome) -> set[tuple[str, str]]:

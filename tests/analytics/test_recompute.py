@@ -1,5 +1,6 @@
 """What a later commit changes of an earlier one: only what it teaches, and all of that."""
 
+import random
 from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
@@ -11,7 +12,7 @@ from analytics.component import Seeds, load_component
 from lake.connect import Lake
 from receiver.journal.record import Record
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import Tables, broken, differences, land_batches, rest, rules
+from tests.marginlake.lakes import Tables, broken, differences, in_batches, land_batches, rest, rules
 
 Told = tuple[list[Record], dict[str, str | None]]
 """What was sent, and what each event cost in the end (thousandths of a cent)."""
@@ -61,6 +62,62 @@ STORIES: dict[str, Callable[[Story], Told]] = {
             s.billed(2, trace=3, customer="acme", scope=s.scope),
         ],
         {"report": "15"},
+    ),
+    "a callback's call and the client's own, in a trace of its own": lambda s: (
+        [s.call(1, library="langchain"), s.call(2, trace=2, library="sdk", answer=s.answer), s.billed(3)],
+        {"report": "15"},
+    ),
+    "two customers' equal calls at once are two": lambda s: (
+        [
+            s.call(1, library="langchain", customer="acme"),
+            s.call(2, trace=2, library="sdk", customer="other"),
+            s.billed(3, "one"),
+            s.billed(4, "two", trace=2),
+        ],
+        {"one": "15", "two": "15"},
+    ),
+    "the customer who tells equal calls apart comes with the root": lambda s: (
+        [
+            s.call(1, library="langchain", parent=5),
+            s.call(2, trace=2, library="sdk", customer="other"),
+            s.billed(3, "one"),
+            s.billed(4, "two", trace=2),
+            s.work(5, {"customer.id": "acme"}),
+        ],
+        {"one": "15", "two": "15"},
+    ),
+    "a client's call that fits better takes the place of another": lambda s: (
+        [
+            s.call(1, library="langchain"),
+            s.call(2, trace=2, library="sdk", at=40),
+            s.billed(3, "one"),
+            s.billed(4, "two", trace=2),
+            s.call(5, trace=3, library="sdk", at=1),
+        ],
+        {"one": "15", "two": "15"},
+    ),
+    "a stream's usage comes on a record in another trace": lambda s: (
+        [s.stream(1, trace=1, at=0), s.stream(2, trace=2, at=41, record=True), s.billed(3)],
+        {"report": "15"},
+    ),
+    "a stream whose record the client's own call makes superfluous": lambda s: (
+        [
+            s.stream(1, trace=1, at=0),
+            s.stream(2, trace=2, at=41, record=True),
+            s.call(4, parent=1, at=2, library="sdk", answer=s.answer),
+            s.billed(3),
+        ],
+        {"report": "15"},
+    ),
+    "a version of a call that loses gives its twin back": lambda s: (
+        [
+            s.call(1, library="langchain"),
+            s.call(2, trace=2, library="sdk"),
+            s.billed(3, "one"),
+            s.billed(4, "two", trace=2),
+            s.call(1, library="langchain", tokens=2000, at=1),
+        ],
+        {"one": "30", "two": "15"},
     ),
     "an agent's total vanishes when its call arrives": lambda s: (
         [s.call(1, operation="invoke_agent"), s.work(2, parent=1), s.call(3, parent=2), s.billed(4)],
@@ -118,6 +175,26 @@ def test_record_by_record_from_the_end_tells_the_same_stories(tmp_path: Path, at
     landed = land_batches(tmp_path, in_turn([sent[::-1] for sent, _ in TOLD.values()]))
     assert differences(landed, at_once) == []
     assert broken(tmp_path) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_twins_in_other_traces_are_found_in_whatever_order_they_come(seed: int, tmp_path: Path) -> None:
+    """Callbacks, clients and split streams of one process, so close together that many could be many others' twins."""
+    chance, story = random.Random(seed), Story()
+    sent = []
+    for trace in range(1, 40):
+        at, customer = chance.randrange(0, 3000, 20), chance.choice([{}, {"customer": "acme"}, {"customer": "other"}])
+        kind = chance.choice(["langchain", "sdk", "request", "record"])
+        if kind in ("request", "record"):
+            sent.append(story.stream(1, trace=trace, at=at, record=kind == "record"))
+        else:
+            sent.append(story.call(1, trace=trace, at=at, library=kind, **customer))
+    at_once = land_batches(tmp_path / "at-once", [sent])
+    assert set(at_once["costs"]["dedup"]) == {None, "heuristic"}
+    chance.shuffle(sent)
+    landed = land_batches(tmp_path / "in-turn", in_batches(sent, 12, chance))
+    assert differences(landed, at_once) == []
+    assert broken(tmp_path / "in-turn") == {}
 
 
 class TestIdempotencyKeys:

@@ -31,8 +31,15 @@ Row = dict[str, Any]
 
 _KEY = ["trace_id", "span_id"]
 _CACHE = ("uncached", "cache_read", "cache_write", "w5m", "w1h")
-_NOTES = {"cache_unknown": _CACHE, "cache_write_unknown": _CACHE, "ttl_assumed": ("w5m", "w1h"),
-          "audio_unknown": ("audio_in", "audio_out"), "output_missing": ("output",)}  # fmt: skip
+_NOTES = {
+    "cache_unknown": _CACHE,
+    "cache_write_unknown": _CACHE,
+    "cached_input_lost": _CACHE,
+    "ttl_assumed": ("w5m", "w1h"),
+    "audio_unknown": ("audio_in", "audio_out"),
+    "input_missing": _CACHE,
+    "output_missing": ("output",),
+}
 """Note of a row -> the figures of which it says that they are unknown."""
 
 _TRUTH = {
