@@ -51,6 +51,7 @@ COUNTS: Final = {
         "gen_ai.usage.input_tokens.cached",
         "gen_ai.usage.input_cached_tokens",
         "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.details.cache_read_input_tokens",
         "gen_ai.usage.details.cached_tokens",
     ),
     "cache_write": (
@@ -61,6 +62,7 @@ COUNTS: Final = {
         "gen_ai.usage.cache_write_tokens",
         "gen_ai.usage.input_tokens.cache_write",
         "gen_ai.usage.details.cache_write_tokens",
+        "gen_ai.usage.details.cache_creation_input_tokens",
     ),
     "cache_write_5m": (
         "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
@@ -75,10 +77,21 @@ COUNTS: Final = {
         "gen_ai.usage.reasoning_tokens",
         "gen_ai.usage.reasoning_output_tokens",
         "gen_ai.usage.details.reasoning_tokens",
+        "gen_ai.usage.details.thoughts_tokens",
         "llm.usage.reasoning_tokens",
     ),
-    "audio_input": ("gen_ai.usage.audio.input_tokens", "gen_ai.usage.audio_input_tokens"),
-    "audio_output": ("gen_ai.usage.audio.output_tokens", "gen_ai.usage.audio_output_tokens"),
+    "audio_input": (
+        "gen_ai.usage.audio.input_tokens",
+        "gen_ai.usage.audio_input_tokens",
+        "gen_ai.usage.details.input_audio_tokens",
+        "gen_ai.usage.details.audio_prompt_tokens",
+    ),
+    "audio_output": (
+        "gen_ai.usage.audio.output_tokens",
+        "gen_ai.usage.audio_output_tokens",
+        "gen_ai.usage.details.output_audio_tokens",
+        "gen_ai.usage.details.audio_candidates_tokens",
+    ),
     "image_input": ("gen_ai.usage.image.input_tokens", "gen_ai.usage.image_input_tokens"),
     "image_output": ("gen_ai.usage.image.output_tokens", "gen_ai.usage.image_output_tokens"),
     "search_requests": (

@@ -12,7 +12,7 @@ import polars as pl
 from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Dialect, Reading, present, scope_is
 from receiver.dialects.gen_ai import BATCH, COST
-from receiver.dialects.payload import count_field, field, first_field, json_object
+from receiver.dialects.payload import count_field, field, first_field, json_object, langchain_answer
 from receiver.dialects.roles import role
 from receiver.wide import attr, attr_bool, first
 
@@ -44,8 +44,6 @@ _REQUEST_NAMED: Final = (
 )
 """Scopes whose ``llm.model_name`` repeats the request, unless the answer itself says otherwise."""
 
-_LANGCHAIN: Final = "generations[0][0].message.kwargs.response_metadata"
-
 
 def _detect(df: pl.DataFrame) -> pl.Expr:
     return present(df, "openinference.span.kind", *COUNTS["input"], *COUNTS["output"])
@@ -63,7 +61,7 @@ def _prepare(df: pl.DataFrame) -> pl.DataFrame:
     langchain = document.str.starts_with('{"generations"')
     answers = calls.with_columns(
         _answer=pl.when(~langchain).then(document),
-        _about=field(pl.when(langchain).then(document), _LANGCHAIN),
+        _about=langchain_answer(document),
         _written=count_attr(calls, *COUNTS["cache_write"]) > 0,
     )
     written = answers.with_columns(

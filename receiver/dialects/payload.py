@@ -40,6 +40,22 @@ def json_object(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.starts_with("{") | text.str.starts_with("[")).then(text)
 
 
+TIERS: Final = ("flex", "priority")
+"""Service tiers that LangChain and LangSmith put before the names of a usage's parts."""
+
+_LANGCHAIN: Final = "generations[0][0].message.kwargs.response_metadata"
+
+
+def tiered(prefix: str, part: str) -> tuple[str, ...]:
+    """Paths under which a part of a usage can be: by its name, or by its tier and its name."""
+    return (prefix + part, *(f"{prefix}{tier}_{part}" for tier in TIERS))
+
+
+def langchain_answer(document: pl.Expr) -> pl.Expr:
+    """What LangChain notes about a model's answer (JSON object with id, model_name, ...), null for other documents."""
+    return field(pl.when(document.str.starts_with('{"generations"')).then(document), _LANGCHAIN)
+
+
 def unquoted(text: pl.Expr) -> pl.Expr:
     """A string that some exporters JSON-encode once more (``"gpt-5"`` with its quotes), without the quotes."""
     return text.str.strip_chars().str.strip_chars('"')
