@@ -59,9 +59,7 @@ def _adk(df: pl.DataFrame, base: Reading) -> Reading:
     }
 
 
-GOOGLE_ADK = gen_ai_variant(
-    "google_adk", lambda df: scope_starts("gcp.vertex.agent"), exclusive=INCLUSIVE, change=_adk
-)
+GOOGLE_ADK = gen_ai_variant("google_adk", lambda df: scope_starts("gcp.vertex.agent"), exclusive=INCLUSIVE, change=_adk)
 """Adds thoughts to the output as Gemini counts them; LiteLLM (``openai/...``) has them inside already."""
 
 AGENT_FRAMEWORK = gen_ai_variant("agent_framework", lambda df: scope_starts("agent_framework"), exclusive=INCLUSIVE)

@@ -11,6 +11,7 @@ import polars as pl
 
 from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Dialect, Reading, present, unchanged
+from receiver.dialects.providers import fold_provider
 from receiver.dialects.roles import is_inference, role_of_operation
 from receiver.wide import attr_bool, first
 
@@ -30,6 +31,8 @@ REQUESTED_TIER: Final = (
     "gen_ai.openai.request.service_tier",
     "gen_ai.request.service_tier",
 )
+INFERENCE_GEO: Final = "anthropic.response.inference_geo"
+REGION: Final = ("aws.region", "cloud.region")
 BATCH: Final = ("marginlake.batch", "gen_ai.request.batch")
 COST: Final = (
     "gen_ai.usage.cost",
@@ -104,7 +107,8 @@ COUNTS: Final = {
 KEYS: Final = frozenset(
     {
         "gen_ai.response.id", "error.type", *OPERATION, *PROVIDER, *HOST, *REQUEST_MODEL, *RESPONSE_MODEL,
-        *SERVED_TIER, *REQUESTED_TIER, *BATCH, *COST,
+        *SERVED_TIER, *REQUESTED_TIER, *REGION, *BATCH, *COST,
+        INFERENCE_GEO,
     }
 )  # fmt: skip
 COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
@@ -112,17 +116,19 @@ COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
 
 def read_gen_ai(df: pl.DataFrame) -> Reading:
     """What the conventions say, in any of their versions."""
-    operation = first(df, *OPERATION)
+    operation, provider = first(df, *OPERATION), first(df, *PROVIDER)
+    through_aws = (fold_provider(provider) == "aws").fill_null(value=False)
     return {
         "role": role_of_operation(operation),
         "marker": is_inference(operation),
         "operation": operation,
-        "provider": first(df, *PROVIDER),
+        "provider": provider,
         "host": first(df, *HOST),
         "request_model": first(df, *REQUEST_MODEL),
         "response_model": first(df, *RESPONSE_MODEL),
         "service_tier": first(df, *SERVED_TIER, *REQUESTED_TIER),
         "batch": attr_bool(df, *BATCH),
+        "region": pl.coalesce(first(df, INFERENCE_GEO), pl.when(through_aws).then(first(df, *REGION))),
         "reported_cost": first(df, *COST),
         "response_id": first(df, "gen_ai.response.id"),
         "error": first(df, "error.type"),

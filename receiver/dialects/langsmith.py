@@ -10,7 +10,7 @@ import polars as pl
 
 from receiver.dialects.dialect import Reading, present
 from receiver.dialects.gen_ai import gen_ai_variant
-from receiver.dialects.payload import count_field, field, json_object, langchain_answer, tiered, unquoted
+from receiver.dialects.payload import count_field, field, json_object, langchain_answer, tier_of, tiered, unquoted
 from receiver.dialects.raw_usage import prefer
 from receiver.dialects.roles import role
 from receiver.wide import attr, first
@@ -56,7 +56,10 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
         "response_model": pl.coalesce(base["response_model"], field(about, "model_name"), field(about, "model")),
         "response_id": pl.coalesce(base["response_id"], field(about, "id")),
         "service_tier": pl.coalesce(
-            base["service_tier"], field(about, "service_tier"), field(about, "usage.service_tier")
+            base["service_tier"],
+            field(about, "service_tier"),
+            field(about, "usage.service_tier"),
+            tier_of(usage, "input_token_details."),
         ),
     }
 

@@ -117,6 +117,7 @@ def _from_metadata(metadata: pl.Expr, anthropic: Reading) -> Reading:
             metadata, "openai.reasoningTokens", "azure.reasoningTokens", "google.usageMetadata.thoughtsTokenCount"
         ),
         "search_requests": anthropic["search_requests"],
+        "region": anthropic["region"],
     }
 
 
