@@ -37,14 +37,17 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
 
-_REQUEST_NAMED: Final = (
-    "openinference.instrumentation.litellm",
-    "openinference.instrumentation.openai_agents",
-    "openinference.instrumentation.bedrock",
-)
+_SCOPE: Final = "openinference.instrumentation."
+_REQUEST_NAMED: Final = tuple(
+    _SCOPE + package
+    for package in (
+        "litellm", "openai_agents", "bedrock", "agno", "smolagents", "crewai", "autogen_agentchat", "beeai", "dspy",
+        "google_adk", "instructor", "llama_index", "pydantic_ai", "strands_agents", "agent_framework",
+    )
+)  # fmt: skip
 """Scopes whose ``llm.model_name`` repeats the request, unless the answer itself says otherwise."""
 
-_TOTALS_ONLY: Final = ("openinference.instrumentation.openai_agents", "openinference.instrumentation.haystack")
+_TOTALS_ONLY: Final = tuple(_SCOPE + package for package in ("openai_agents", "haystack", "smolagents"))
 """Scopes that leave the cached part out for some or all APIs and write it, if only as zero, for the others."""
 
 
