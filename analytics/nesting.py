@@ -28,7 +28,7 @@ def nest(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     group: rows with one group are one call; null for aggregates of several calls.
     """
     forest = _call_forest(calls, spans)
-    frame = calls.with_columns(forest)
+    frame = _unless_outdone(calls.with_columns(forest))
     frame = frame.with_columns(
         bearing_below=below(frame["bears"].cast(pl.Int64), frame["up"]),
         calls_below=below(_one_if(frame, ~IS_AGGREGATE & ~_is_harmless()), frame["up"]),
@@ -46,6 +46,15 @@ def nest(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     return _calls_without_usage(frame).drop(
         "up", "fragment", "bearing_below", "calls_below", "leaf", "leaves", "leaf_row", "stands_above", "group_above"
     )
+
+
+def _unless_outdone(frame: pl.DataFrame) -> pl.DataFrame:
+    """Estimated usage bears nothing inside or around usage that was reported: a guess displaces no figure."""
+    estimated = pl.col("usage_source") == "estimated"
+    figures = frame.select(pl.when(pl.col("bears") & ~estimated).then(pl.lit(True)).alias("figure")).to_series()
+    inside = below(figures.fill_null(False).cast(pl.Int64), frame["up"])
+    outdone = (inside > 0) | nearest_above(figures, frame["up"]).fill_null(False)
+    return frame.with_columns(bears=pl.col("bears") & ~(estimated.fill_null(False) & outdone))
 
 
 def _is_harmless() -> pl.Expr:

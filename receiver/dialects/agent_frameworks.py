@@ -11,16 +11,18 @@ from receiver.wide import first
 
 _AGGREGATED: Final = "gen_ai.aggregated_usage."
 AGGREGATED: Final = {
-    "input": _AGGREGATED + "input_tokens",
-    "output": _AGGREGATED + "output_tokens",
-    "cache_read": _AGGREGATED + "cache_read.input_tokens",
-    "cache_write": _AGGREGATED + "cache_creation.input_tokens",
-    "reasoning": _AGGREGATED + "details.reasoning_tokens",
+    "input": (_AGGREGATED + "input_tokens",),
+    "output": (_AGGREGATED + "output_tokens",),
+    "cache_read": (_AGGREGATED + "cache_read.input_tokens", _AGGREGATED + "details.cache_read_tokens"),
+    "cache_write": (_AGGREGATED + "cache_creation.input_tokens", _AGGREGATED + "details.cache_write_tokens"),
+    "cache_write_1h": (_AGGREGATED + "details.ephemeral_1h_input_tokens",),
+    "reasoning": (_AGGREGATED + "details.reasoning_tokens", _AGGREGATED + "details.thoughts_tokens"),
 }
+_AGGREGATED_KEYS: Final = tuple(key for keys in AGGREGATED.values() for key in keys)
 
 
 def _run(df: pl.DataFrame, base: Reading) -> Reading:
-    summed = {name: pl.coalesce(count_attr(df, key), base[name]) for name, key in AGGREGATED.items()}
+    summed = {name: pl.coalesce(count_attr(df, *keys), base[name]) for name, keys in AGGREGATED.items()}
     return {
         **summed,
         "role": pl.lit("aggregate"),
@@ -31,11 +33,11 @@ def _run(df: pl.DataFrame, base: Reading) -> Reading:
 PYDANTIC_AI_RUN = gen_ai_variant(
     "pydantic_ai",
     lambda df: (
-        present(df, *AGGREGATED.values())
+        present(df, *_AGGREGATED_KEYS)
         | (scope_is("pydantic-ai") & pl.col("name").str.contains(r"^(?:agent run|invoke_agent)"))
     ),
     keys=("model_name",),
-    counts=tuple(AGGREGATED.values()),
+    counts=_AGGREGATED_KEYS,
     exclusive=INCLUSIVE,
     change=_run,
 )
@@ -46,7 +48,19 @@ PYDANTIC_AI = gen_ai_variant("pydantic_ai", lambda df: scope_is("pydantic-ai"), 
 STRANDS = gen_ai_variant("strands", lambda df: scope_is("strands.telemetry.tracer"))
 """Names itself in the provider slot; the model id has to tell. Whose rule its input follows depends on that too."""
 
-GOOGLE_ADK = gen_ai_variant("google_adk", lambda df: scope_starts("gcp.vertex.agent"), exclusive=INCLUSIVE)
+
+def _adk(df: pl.DataFrame, base: Reading) -> Reading:
+    model, output, reasoning = base["request_model"], base["output"], base["reasoning"]
+    routed = model.str.contains("/") & ~model.str.contains(r"^(?:models|projects|publishers)/")
+    twice = (routed & (reasoning > 0) & (output > reasoning)).fill_null(value=False)
+    return {
+        "output": pl.when(twice).then(output - reasoning).otherwise(output),
+        "note": note_when(twice, "reasoning_twice"),
+    }
+
+
+GOOGLE_ADK = gen_ai_variant("google_adk", lambda df: scope_starts("gcp.vertex.agent"), exclusive=INCLUSIVE, change=_adk)
+"""Adds thoughts to the output as Gemini counts them; LiteLLM (``openai/...``) has them inside already."""
 
 AGENT_FRAMEWORK = gen_ai_variant("agent_framework", lambda df: scope_starts("agent_framework"), exclusive=INCLUSIVE)
 

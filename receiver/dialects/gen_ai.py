@@ -11,6 +11,7 @@ import polars as pl
 
 from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Dialect, Reading, present, unchanged
+from receiver.dialects.providers import fold_provider
 from receiver.dialects.roles import is_inference, role_of_operation
 from receiver.wide import attr_bool, first
 
@@ -30,6 +31,8 @@ REQUESTED_TIER: Final = (
     "gen_ai.openai.request.service_tier",
     "gen_ai.request.service_tier",
 )
+INFERENCE_GEO: Final = "anthropic.response.inference_geo"
+REGION: Final = ("aws.region", "cloud.region")
 BATCH: Final = ("marginlake.batch", "gen_ai.request.batch")
 COST: Final = (
     "gen_ai.usage.cost",
@@ -51,6 +54,7 @@ COUNTS: Final = {
         "gen_ai.usage.input_tokens.cached",
         "gen_ai.usage.input_cached_tokens",
         "gen_ai.usage.details.cache_read_tokens",
+        "gen_ai.usage.details.cache_read_input_tokens",
         "gen_ai.usage.details.cached_tokens",
     ),
     "cache_write": (
@@ -61,6 +65,7 @@ COUNTS: Final = {
         "gen_ai.usage.cache_write_tokens",
         "gen_ai.usage.input_tokens.cache_write",
         "gen_ai.usage.details.cache_write_tokens",
+        "gen_ai.usage.details.cache_creation_input_tokens",
     ),
     "cache_write_5m": (
         "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
@@ -75,10 +80,21 @@ COUNTS: Final = {
         "gen_ai.usage.reasoning_tokens",
         "gen_ai.usage.reasoning_output_tokens",
         "gen_ai.usage.details.reasoning_tokens",
+        "gen_ai.usage.details.thoughts_tokens",
         "llm.usage.reasoning_tokens",
     ),
-    "audio_input": ("gen_ai.usage.audio.input_tokens", "gen_ai.usage.audio_input_tokens"),
-    "audio_output": ("gen_ai.usage.audio.output_tokens", "gen_ai.usage.audio_output_tokens"),
+    "audio_input": (
+        "gen_ai.usage.audio.input_tokens",
+        "gen_ai.usage.audio_input_tokens",
+        "gen_ai.usage.details.input_audio_tokens",
+        "gen_ai.usage.details.audio_prompt_tokens",
+    ),
+    "audio_output": (
+        "gen_ai.usage.audio.output_tokens",
+        "gen_ai.usage.audio_output_tokens",
+        "gen_ai.usage.details.output_audio_tokens",
+        "gen_ai.usage.details.audio_candidates_tokens",
+    ),
     "image_input": ("gen_ai.usage.image.input_tokens", "gen_ai.usage.image_input_tokens"),
     "image_output": ("gen_ai.usage.image.output_tokens", "gen_ai.usage.image_output_tokens"),
     "search_requests": (
@@ -91,7 +107,8 @@ COUNTS: Final = {
 KEYS: Final = frozenset(
     {
         "gen_ai.response.id", "error.type", *OPERATION, *PROVIDER, *HOST, *REQUEST_MODEL, *RESPONSE_MODEL,
-        *SERVED_TIER, *REQUESTED_TIER, *BATCH, *COST,
+        *SERVED_TIER, *REQUESTED_TIER, *REGION, *BATCH, *COST,
+        INFERENCE_GEO,
     }
 )  # fmt: skip
 COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
@@ -99,17 +116,19 @@ COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
 
 def read_gen_ai(df: pl.DataFrame) -> Reading:
     """What the conventions say, in any of their versions."""
-    operation = first(df, *OPERATION)
+    operation, provider = first(df, *OPERATION), first(df, *PROVIDER)
+    through_aws = (fold_provider(provider) == "aws").fill_null(value=False)
     return {
         "role": role_of_operation(operation),
         "marker": is_inference(operation),
         "operation": operation,
-        "provider": first(df, *PROVIDER),
+        "provider": provider,
         "host": first(df, *HOST),
         "request_model": first(df, *REQUEST_MODEL),
         "response_model": first(df, *RESPONSE_MODEL),
         "service_tier": first(df, *SERVED_TIER, *REQUESTED_TIER),
         "batch": attr_bool(df, *BATCH),
+        "region": pl.coalesce(first(df, INFERENCE_GEO), pl.when(through_aws).then(first(df, *REGION))),
         "reported_cost": first(df, *COST),
         "response_id": first(df, "gen_ai.response.id"),
         "error": first(df, "error.type"),

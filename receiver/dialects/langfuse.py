@@ -10,7 +10,7 @@ import polars as pl
 
 from receiver.dialects.dialect import Reading, present
 from receiver.dialects.gen_ai import gen_ai_variant
-from receiver.dialects.payload import count_field, field, json_object, unquoted
+from receiver.dialects.payload import TIERS, count_field, field, json_object, tier_of, tiered, unquoted
 from receiver.dialects.raw_usage import prefer, raw_usage
 from receiver.dialects.roles import role
 from receiver.wide import attr, first
@@ -37,17 +37,22 @@ def _prepare(df: pl.DataFrame) -> pl.DataFrame:
 
 
 def _buckets(usage: pl.Expr) -> Reading:
-    read = count_field(usage, "input_cache_read", "input_cached_tokens", "cache_read_input_tokens")
-    written = count_field(usage, "input_cache_creation", "cache_creation_input_tokens")
+    read = count_field(usage, *tiered("input_", "cache_read"), "input_cached_tokens", "cache_read_input_tokens")
+    written = count_field(usage, *tiered("input_", "cache_creation"), "cache_creation_input_tokens")
     short = count_field(usage, "input_ephemeral_5m_input_tokens")
     long = count_field(usage, "input_ephemeral_1h_input_tokens")
     # LangChain sets the plain bucket to zero once it has split the writes by time to live.
     split = pl.when(short.is_not_null() | long.is_not_null()).then(short.fill_null(0) + long.fill_null(0))
-    audio_in, audio_out = count_field(usage, "input_audio"), count_field(usage, "output_audio")
-    reasoning = count_field(usage, "output_reasoning", "output_reasoning_tokens")
+    audio_in = count_field(usage, *tiered("input_", "audio"))
+    audio_out = count_field(usage, *tiered("output_", "audio"))
+    reasoning = count_field(usage, *tiered("output_", "reasoning"), "output_reasoning_tokens")
+    # With a service tier, what is left of a whole after its parts is in a bucket of the tier's name.
+    rest_in = count_field(usage, *(f"input_{tier}" for tier in TIERS))
+    rest_out = count_field(usage, *(f"output_{tier}" for tier in TIERS))
     return {
-        "input": _sum(count_field(usage, "input"), read, pl.max_horizontal(written, split), audio_in),
-        "output": _sum(count_field(usage, "output"), reasoning, audio_out),
+        "input": _sum(count_field(usage, "input"), read, pl.max_horizontal(written, split), audio_in, rest_in),
+        "output": _sum(count_field(usage, "output"), reasoning, audio_out, rest_out),
+        "service_tier": tier_of(usage, "input_"),
         "cache_read": read,
         "cache_write": written,
         "cache_write_5m": short,

@@ -49,6 +49,7 @@ def _read(df: pl.DataFrame) -> Reading:
             first_field(answer, "service_tier", "usage.service_tier"), first(df, "service_tier")
         ),
         "batch": attr_bool(df, *BATCH),
+        "region": native["region"],
         "input": count_field(usage, "input_tokens"),
         "output": count_field(usage, "output_tokens"),
         "total": count_field(usage, "total_tokens"),
@@ -70,9 +71,21 @@ def _read(df: pl.DataFrame) -> Reading:
 
 MLFLOW = Dialect("mlflow", KEYS, frozenset(), lambda df: present(df, USAGE, "mlflow.spanType"), _read, _prepare)
 
+
+def _semconv(df: pl.DataFrame, base: Reading) -> Reading:
+    # Once there is an answer, its model takes the request's place as well; what was asked stays as JSON text.
+    overwritten = (base["request_model"] == base["response_model"]).fill_null(value=False)
+    return {
+        "request_model": pl.coalesce(unquoted(first(df, "model")), pl.when(~overwritten).then(base["request_model"])),
+        "service_tier": pl.coalesce(base["service_tier"], first(df, "service_tier")),
+        "note": note_when(base["operation"] == "chat", "cache_unknown"),
+    }
+
+
 MLFLOW_SEMCONV = gen_ai_variant(
     "mlflow_semconv",
     lambda df: pl.col("scope_name") == "mlflow.tracing.provider",
+    keys=("service_tier", "model"),
     exclusive=INCLUSIVE,
-    change=lambda df, base: {"note": note_when(base["operation"] == "chat", "cache_unknown")},
+    change=_semconv,
 )

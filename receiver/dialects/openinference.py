@@ -12,7 +12,7 @@ import polars as pl
 from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Dialect, Reading, note_when, present, scope_is
 from receiver.dialects.gen_ai import BATCH, COST
-from receiver.dialects.payload import count_field, field, first_field, json_object
+from receiver.dialects.payload import count_field, field, first_field, json_object, langchain_answer
 from receiver.dialects.roles import role
 from receiver.wide import attr, attr_bool, first
 
@@ -37,15 +37,18 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 COUNT_KEYS: Final = frozenset(key for keys in COUNTS.values() for key in keys)
 
-_AGENTS: Final = "openinference.instrumentation.openai_agents"
-_REQUEST_NAMED: Final = (
-    "openinference.instrumentation.litellm",
-    _AGENTS,
-    "openinference.instrumentation.bedrock",
-)
+_SCOPE: Final = "openinference.instrumentation."
+_REQUEST_NAMED: Final = tuple(
+    _SCOPE + package
+    for package in (
+        "litellm", "openai_agents", "bedrock", "agno", "smolagents", "crewai", "autogen_agentchat", "beeai", "dspy",
+        "google_adk", "instructor", "llama_index", "pydantic_ai", "strands_agents", "agent_framework",
+    )
+)  # fmt: skip
 """Scopes whose ``llm.model_name`` repeats the request, unless the answer itself says otherwise."""
 
-_LANGCHAIN: Final = "generations[0][0].message.kwargs.response_metadata"
+_TOTALS_ONLY: Final = tuple(_SCOPE + package for package in ("openai_agents", "haystack", "smolagents"))
+"""Scopes that leave the cached part out for some or all APIs and write it, if only as zero, for the others."""
 
 
 def _detect(df: pl.DataFrame) -> pl.Expr:
@@ -64,8 +67,11 @@ def _prepare(df: pl.DataFrame) -> pl.DataFrame:
     langchain = document.str.starts_with('{"generations"')
     answers = calls.with_columns(
         _answer=pl.when(~langchain).then(document),
-        _about=field(pl.when(langchain).then(document), _LANGCHAIN),
+        _about=langchain_answer(document),
         _written=count_attr(calls, *COUNTS["cache_write"]) > 0,
+        _asked=json_object(
+            pl.coalesce(attr(calls, "llm.invocation_parameters"), attr(calls, "embedding.invocation_parameters"))
+        ),
     )
     written = answers.with_columns(
         _usage=field(pl.when("_written").then(pl.coalesce("_answer", "_about")), "usage"),
@@ -83,9 +89,12 @@ def _read(df: pl.DataFrame) -> Reading:
         "operation": kind.replace({"LLM": "chat"}),
         "provider": first(df, "llm.provider", "llm.system"),
         "service_tier": pl.coalesce(
-            first_field(pl.coalesce(answer, about), "service_tier"), field(pl.col("_usage"), "service_tier")
+            first_field(pl.coalesce(answer, about), "service_tier"),
+            field(pl.col("_usage"), "service_tier"),
+            field(pl.col("_asked"), "service_tier"),
         ),
         "batch": attr_bool(df, *BATCH),
+        "region": field(pl.col("_usage"), "inference_geo"),
         "cache_write_5m": count_field(pl.col("_split"), "ephemeral_5m_input_tokens"),
         "cache_write_1h": count_field(pl.col("_split"), "ephemeral_1h_input_tokens"),
         "search_requests": count_field(pl.col("_usage"), "server_tool_use.web_search_requests"),
@@ -93,15 +102,17 @@ def _read(df: pl.DataFrame) -> Reading:
         "exclusive": pl.when(
             ~(langchain & (attr(df, "llm.provider").str.contains("aws|bedrock")).fill_null(value=False))
         ).then(pl.lit(value=False)),
-        # the OpenAI Agents tracer passes cache counts on for Responses only
-        "note": note_when(
-            scope_is(_AGENTS) & counts["cache_read"].is_null() & counts["input"].is_not_null(), "cache_unknown"
-        ),
         "reported_cost": first(df, *COST),
         "response_id": pl.coalesce(
-            first(df, "gen_ai.response.id"), first_field(answer, "id", "response_id"), field(about, "id")
+            first(df, "gen_ai.response.id"),
+            first_field(answer, "id", "response_id"),
+            field(about, "id"),
+            field(pl.col("_asked"), "id"),
         ),
         "error": first(df, "error.type"),
+        "note": note_when(
+            scope_is(*_TOTALS_ONLY) & counts["input"].is_not_null() & counts["cache_read"].is_null(), "cache_unknown"
+        ),
         **counts,
         **_models(df, counts["output"].is_not_null() | counts["input"].is_not_null()),
     }
@@ -110,19 +121,23 @@ def _read(df: pl.DataFrame) -> Reading:
 def _models(df: pl.DataFrame, answered: pl.Expr) -> Reading:
     """Request and response model; ``llm.model_name`` counts as the response's only where that is sure."""
     said = first(df, "llm.model_name", "embedding.model_name", "reranker.model_name")
-    parameters = pl.coalesce(attr(df, "llm.invocation_parameters"), attr(df, "embedding.invocation_parameters"))
+    # OpenAI Agents put what was answered, with its id, where others put what was asked.
+    echoed = field(pl.col("_asked"), "id").is_not_null()
+    named = field(pl.col("_asked"), "model")
     asked = pl.coalesce(
         first(df, "llm.request.model_name"),
         field(json_object(attr(df, "metadata")), "ls_model_name"),
-        field(json_object(parameters), "model"),
+        pl.when(~echoed).then(named),
     )
     shown = pl.coalesce(
         first_field(pl.col("_answer"), "model", "model_version"), first_field(pl.col("_about"), "model_name", "model")
     )
-    repeats = scope_is(*_REQUEST_NAMED) | ~answered | (said == asked).fill_null(value=False)
+    repeats = (scope_is(*_REQUEST_NAMED) & ~echoed) | ~answered | (said == asked).fill_null(value=False)
     return {
         "request_model": pl.coalesce(asked, pl.when(repeats & (said != shown).fill_null(value=True)).then(said)),
-        "response_model": pl.coalesce(first(df, "llm.response.model_name"), shown, pl.when(~repeats).then(said)),
+        "response_model": pl.coalesce(
+            first(df, "llm.response.model_name"), shown, pl.when(~repeats).then(said), pl.when(echoed).then(named)
+        ),
     }
 
 

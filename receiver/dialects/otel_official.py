@@ -3,8 +3,8 @@
 import polars as pl
 
 from receiver.dialects.dialect import Reading, note_when, scope_is, scope_starts
-from receiver.dialects.gen_ai import EXCLUSIVE, INCLUSIVE, gen_ai_variant
-from receiver.wide import attr
+from receiver.dialects.gen_ai import EXCLUSIVE, INCLUSIVE, PROVIDER, gen_ai_variant
+from receiver.wide import attr, first
 
 ANTHROPIC_SDK = gen_ai_variant("anthropic_sdk", lambda df: scope_starts("com.anthropic.sdk."), exclusive=INCLUSIVE)
 """The Anthropic SDK's built-in spans: inclusive input, cache writes split by time to live."""
@@ -32,8 +32,22 @@ OTEL_OPENAI_V2 = gen_ai_variant(
 """Counts totals only: cached, reasoning and audio parts are not on the wire."""
 
 
+AZURE_INFERENCE = gen_ai_variant(
+    "azure_inference",
+    lambda df: (
+        scope_starts("azure.") & first(df, *PROVIDER).is_in(("az.ai.inference", "azure.ai.inference"))
+    ).fill_null(value=False),
+    exclusive=INCLUSIVE,
+    change=lambda df, base: {
+        "note": note_when((base["operation"] == "chat") & base["input"].is_not_null(), "cache_unknown")
+    },
+)
+"""Azure's inference SDK counts totals only."""
+
+
 def _bedrock(df: pl.DataFrame, base: Reading) -> Reading:
-    return {"note": note_when(attr(df, "rpc.method").str.starts_with("InvokeModel"), "cache_unknown")}
+    lost = attr(df, "rpc.method").str.starts_with("InvokeModel") & base["cache_read"].is_null()
+    return {"note": note_when(lost & base["input"].is_not_null(), "cached_input_lost")}
 
 
 OTEL_BEDROCK = gen_ai_variant(

@@ -1,16 +1,17 @@
 """The Paid SDK's wrappers (Python and Node): spans named ``paid.trace.*`` with GenAI names of their own.
 
 Anthropic and Bedrock wrappers pass exclusive input on, OpenAI and Gemini inclusive. Signals and the root span of a
-trace are no calls. Images, transcriptions and pages have no token counts: their amount is in ``usage_note``
-(``images=2``, ``audio_seconds=12.5``, ``pages=3``) until a price by that unit exists.
+trace are no calls. Images, transcriptions and pages have no token counts but an amount of their own.
 """
 
 from typing import Final
 
 import polars as pl
 
+from receiver.dialects.counts import count_attr
 from receiver.dialects.dialect import Reading, present
 from receiver.dialects.gen_ai import gen_ai_variant
+from receiver.dialects.payload import amount
 from receiver.dialects.providers import fold_provider
 from receiver.wide import attr
 
@@ -30,13 +31,20 @@ def _detect(df: pl.DataFrame) -> pl.Expr:
 
 def _change(df: pl.DataFrame, base: Reading) -> Reading:
     call = ~pl.col("name").is_in(_NOT_CALLS)
-    amounts = [pl.format(name + "={}", attr(df, key)) for name, key in UNITS.items()]
     return {
+        "images": count_attr(df, UNITS["images"]),
+        "audio_seconds": amount(attr(df, UNITS["audio_seconds"])),
+        "pages": count_attr(df, UNITS["pages"]),
         "marker": call & (base["marker"] | present(df, *UNITS.values())),
         "role": pl.when(call).then(base["role"]).otherwise(pl.lit("aggregate")),
         "exclusive": fold_provider(base["provider"]).is_in(("anthropic", "aws")),
-        "note": pl.coalesce(amounts),
     }
 
 
-PAID = gen_ai_variant("paid", _detect, keys=(*UNITS.values(), "paid.sdk.version"), change=_change)
+PAID = gen_ai_variant(
+    "paid",
+    _detect,
+    keys=(UNITS["audio_seconds"], "paid.sdk.version"),
+    counts=(UNITS["images"], UNITS["pages"]),
+    change=_change,
+)

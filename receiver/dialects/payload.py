@@ -35,9 +35,36 @@ def count_field(document: pl.Expr, *paths: str) -> pl.Expr:
     return pl.coalesce([count(field(document, path)) for path in paths])
 
 
+def amount(text: pl.Expr) -> pl.Expr:
+    """Decimal(18, 6) of an amount such as seconds, null where the text is no number or negative."""
+    number = text.str.strip_chars().cast(pl.Decimal(18, 6), strict=False)
+    return pl.when(number >= 0).then(number)
+
+
 def json_object(text: pl.Expr) -> pl.Expr:
     """The text where it can be a JSON object or list, else null (spares the parser plain answers)."""
     return pl.when(text.str.starts_with("{") | text.str.starts_with("[")).then(text)
+
+
+TIERS: Final = ("flex", "priority")
+"""Service tiers that LangChain and LangSmith put before the names of a usage's parts."""
+
+_LANGCHAIN: Final = "generations[0][0].message.kwargs.response_metadata"
+
+
+def tiered(prefix: str, part: str) -> tuple[str, ...]:
+    """Paths under which a part of a usage can be: by its name, or by its tier and its name."""
+    return (prefix + part, *(f"{prefix}{tier}_{part}" for tier in TIERS))
+
+
+def tier_of(usage: pl.Expr, prefix: str) -> pl.Expr:
+    """The service tier that a usage's parts are named after, null where they have no such name."""
+    return pl.coalesce([pl.when(field(usage, prefix + tier).is_not_null()).then(pl.lit(tier)) for tier in TIERS])
+
+
+def langchain_answer(document: pl.Expr) -> pl.Expr:
+    """What LangChain notes about a model's answer (JSON object with id, model_name, ...), null for other documents."""
+    return field(pl.when(document.str.starts_with('{"generations"')).then(document), _LANGCHAIN)
 
 
 def unquoted(text: pl.Expr) -> pl.Expr:

@@ -9,6 +9,8 @@ from typing import Final
 
 import polars as pl
 
+from receiver.dialects.regions import host_name, region
+
 SPELLINGS: Final = {
     "openai": "openai", "open_ai": "openai", "chatopenai": "openai", "openai-responses": "openai",
     "anthropic": "anthropic", "claude": "anthropic", "chatanthropic": "anthropic",
@@ -56,6 +58,12 @@ _HOSTS: Final = {
     "inference.baseten.co": "baseten", "api.anthropic.com": "anthropic", "api.openai.com": "openai",
     "generativelanguage.googleapis.com": "google",
 }  # fmt: skip
+_CLOUD_HOSTS: Final = (
+    (r"^bedrock(?:-[a-z]+)*\.[a-z0-9-]+\.(?:amazonaws\.com|api\.aws)", "aws"),
+    (r"(?:^|-)aiplatform\.(?:[a-z]{2}\.rep\.)?googleapis\.com$", "google"),
+    (r"^[a-z]{2}\.api\.openai\.com$", "openai"),
+    (r"^[a-z0-9-]+\.api\.x\.ai$", "x-ai"),
+)
 _AZURE_HOSTS: Final = r"\.(?:openai\.azure\.com|cognitiveservices\.azure\.com|services\.ai\.azure\.com)$"
 
 _BEDROCK_ID: Final = (
@@ -87,9 +95,10 @@ def fold_provider(spelling: pl.Expr) -> pl.Expr:
 
 def provider_of_host(host: pl.Expr) -> pl.Expr:
     """Provider whose public API answers at this host name or URL, else null."""
-    name = host.str.to_lowercase().str.extract(r"^(?:https?://)?([^/:?]+)", 1)
+    name = host_name(host)
     exact = name.replace_strict(_HOSTS, default=None, return_dtype=pl.String)
-    return pl.when(name.str.contains(_AZURE_HOSTS)).then(pl.lit("azure")).otherwise(exact)
+    regional = [pl.when(name.str.contains(pattern)).then(pl.lit(biller)) for pattern, biller in _CLOUD_HOSTS]
+    return pl.coalesce(pl.when(name.str.contains(_AZURE_HOSTS)).then(pl.lit("azure")), exact, *regional)
 
 
 def provider_of_model_path(model: pl.Expr) -> pl.Expr:
@@ -115,16 +124,18 @@ def provider_of_family(model: pl.Expr) -> pl.Expr:
 
 
 def settle_provider(readings: pl.DataFrame) -> pl.DataFrame:
-    """Replace ``provider`` by its canonical id and add ``provider_inferred`` (Boolean).
+    """Replace ``provider`` by its canonical id, add ``provider_inferred`` (Boolean) and complete ``region``.
 
-    In order: the provider slot; for OpenAI-compatible clients the host they talk to; the model id's own prefix; the
-    model family (inferred). Frame in, frame out; needs provider, host, request_model, response_model.
+    In order: the provider slot; for clients of OpenAI and Anthropic, which others serve too, the host they talk to;
+    the model id's own prefix; the model family (inferred). Frame in, frame out; needs provider, host, region,
+    request_model, response_model.
     """
     slot, host = fold_provider(pl.col("provider")), provider_of_host(pl.col("host"))
     model = pl.coalesce("request_model", "response_model")
     named = readings.with_columns(
-        provider=pl.coalesce(pl.when(slot.is_null() | (slot == "openai")).then(host), slot),
+        provider=pl.coalesce(pl.when(slot.is_null() | slot.is_in(("openai", "anthropic"))).then(host), slot),
         provider_inferred=pl.lit(value=False),
+        region=region(pl.col("region"), pl.col("host"), model),
     )
     if named["provider"].null_count() == 0:  # the rule; searching model ids is for the rest
         return named

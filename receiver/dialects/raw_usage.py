@@ -79,6 +79,7 @@ def raw_usage(usage: pl.Expr) -> Reading:
         ),
         "search_requests": count_field(usage, "server_tool_use.web_search_requests"),
         "service_tier": field(usage, "service_tier"),
+        "region": field(usage, "inference_geo"),
         "reported_cost": field(usage, "cost"),
         "exclusive": pl.when(known).then(exclusive),
         "raw": known,

@@ -19,10 +19,11 @@ from receiver.dialects.langfuse import LANGFUSE
 from receiver.dialects.langsmith import LANGSMITH
 from receiver.dialects.litellm import LITELLM
 from receiver.dialects.logfire import LOGFIRE
+from receiver.dialects.mastra import MASTRA
 from receiver.dialects.mlflow import MLFLOW, MLFLOW_SEMCONV
 from receiver.dialects.openinference import OPENINFERENCE, PAID_OPENINFERENCE
 from receiver.dialects.openlit import OPENLIT
-from receiver.dialects.otel_official import ANTHROPIC_SDK, OTEL_BEDROCK, OTEL_GENAI, OTEL_OPENAI_V2
+from receiver.dialects.otel_official import ANTHROPIC_SDK, AZURE_INFERENCE, OTEL_BEDROCK, OTEL_GENAI, OTEL_OPENAI_V2
 from receiver.dialects.paid import PAID
 from receiver.dialects.traceloop import TRACELOOP
 from receiver.dialects.vercel import VERCEL, VERCEL_OTEL
@@ -36,6 +37,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     PYDANTIC_AI_RUN,
     LANGSMITH,
     LITELLM,
+    MASTRA,
     STRANDS,
     GOOGLE_ADK,
     PYDANTIC_AI,
@@ -46,6 +48,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     OTEL_GENAI,
     OTEL_OPENAI_V2,
     OTEL_BEDROCK,
+    AZURE_INFERENCE,
     VERCEL_OTEL,
     MLFLOW_SEMCONV,
     LOGFIRE,

@@ -60,13 +60,15 @@ def _change(df: pl.DataFrame, base: Reading) -> Reading:
         langchain & base["response_id"].is_null()
     )
     echo = (repeats & (model == base["request_model"])).fill_null(value=False)
+    # LangChain always says how much was cached, but for calls with a service tier Traceloop does not find it.
+    unread = langchain & base["cache_read"].is_null() & base["input"].is_not_null()
     return {
         "exclusive": pl.when(scope_is(BEDROCK) | ~through_bedrock).then(scope_is(BEDROCK)),
         "cache_write": pl.when(~unsure).then(written),
-        "note": pl.when(langchain & base["cache_read"].is_null() & base["input"].is_not_null())
-        .then(pl.lit("cache_unknown"))
-        .when((unsure | dropped) & base["input"].is_not_null())
-        .then(pl.lit("cache_write_unknown")),
+        "note": pl.coalesce(
+            note_when(unread, "cache_unknown"),
+            note_when((unsure | dropped) & base["input"].is_not_null(), "cache_write_unknown"),
+        ),
         "provider": pl.coalesce(first(df, "traceloop.association.properties.ls_provider"), base["provider"]),
         "request_model": pl.coalesce(
             base["request_model"], unquoted(first(df, "traceloop.association.properties.ls_model_name"))

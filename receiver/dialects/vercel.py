@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from receiver.dialects.counts import count_attr
-from receiver.dialects.dialect import Dialect, Reading, note_when, present
+from receiver.dialects.dialect import Dialect, Reading, note_when, present, scope_is
 from receiver.dialects.gen_ai import BATCH, INCLUSIVE, gen_ai_variant
 from receiver.dialects.payload import count_field, field, first_field, json_object
 from receiver.dialects.providers import fold_provider
@@ -40,6 +40,9 @@ KEYS: Final = frozenset(
 )  # fmt: skip
 COUNT_KEYS: Final = frozenset((*DETAILS, *(key for keys in COUNTS.values() for key in keys)))
 
+_NAMELESS: Final = ("google", "aws")
+"""Providers whose answers are given the request's model name."""
+
 _OPERATION_WORDS: Final = (
     ("embed", "embeddings"), ("rerank", "rerank"), ("image", "image"), ("transcri", "audio"), ("speech", "audio"),
 )  # fmt: skip
@@ -61,14 +64,18 @@ def _read(df: pl.DataFrame) -> Reading:
         | provider.str.contains("anthropic").fill_null(value=False)
     )
     extra = _from_metadata(metadata, raw_usage(pl.col("_anthropic")))
+    models = {
+        "request_model": first(df, "ai.model.id", "gen_ai.request.model"),
+        "response_model": first(df, "ai.response.model", "gen_ai.response.model"),
+    }
     bare = ~detailed & counts["cache_read"].is_null() & extra["cache_read"].is_null() & counts["total"].is_null()
     return {
         "role": role(is_inner_sdk_span(operation_id)),
         "marker": is_inner_sdk_span(operation_id),
         "operation": _operation(operation_id),
         "provider": provider,
-        "request_model": first(df, "ai.model.id", "gen_ai.request.model"),
-        "response_model": first(df, "ai.response.model", "gen_ai.response.model"),
+        "request_model": models["request_model"],
+        "response_model": _not_echoed(provider, models),
         "service_tier": first_field(
             metadata, "openai.serviceTier", "azure.serviceTier", "anthropic.usage.service_tier"
         ),
@@ -110,7 +117,15 @@ def _from_metadata(metadata: pl.Expr, anthropic: Reading) -> Reading:
             metadata, "openai.reasoningTokens", "azure.reasoningTokens", "google.usageMetadata.thoughtsTokenCount"
         ),
         "search_requests": anthropic["search_requests"],
+        "region": anthropic["region"],
     }
+
+
+def _not_echoed(provider: pl.Expr, models: Reading) -> pl.Expr:
+    """The response model; the SDK repeats the request's where a provider package does not read one, as Google's."""
+    asked, said = models["request_model"], models["response_model"]
+    unread = fold_provider(provider).is_in(_NAMELESS) & (asked == said)
+    return pl.when(~unread.fill_null(value=False)).then(said)
 
 
 def _operation(operation_id: pl.Expr) -> pl.Expr:
@@ -122,5 +137,9 @@ def _operation(operation_id: pl.Expr) -> pl.Expr:
 VERCEL = Dialect("vercel", KEYS, COUNT_KEYS, lambda df: present(df, "ai.operationId"), _read, _prepare)
 
 VERCEL_OTEL = gen_ai_variant(
-    "vercel_otel", lambda df: (pl.col("scope_name") == "ai") & present(df, "gen_ai.operation.name"), exclusive=INCLUSIVE
+    "vercel_otel",
+    lambda df: scope_is("ai", "gen_ai") & present(df, "gen_ai.operation.name"),
+    exclusive=INCLUSIVE,
+    change=lambda df, base: {"response_model": _not_echoed(base["provider"], base)},
 )
+"""Version 7's ``@ai-sdk/otel``; its scope was ``ai`` first and is ``gen_ai`` now."""

@@ -1,6 +1,7 @@
 """What the unmodified Paid SDKs send, from their recordings, and their wrappers as their sources write them."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -87,16 +88,34 @@ def test_node_anthropic_wrapper_spells_cache_reads_its_own_way(call: Callable[..
 
 
 @pytest.mark.parametrize(
-    ("operation", "attributes", "shown", "note"),
+    ("operation", "attributes", "shown", "unit", "amount"),
     [
-        ("image_generation", {"gen_ai.image.count": "2"}, "image", "images=2"),
-        ("transcription", {"gen_ai.audio.input_duration_seconds": "12.5"}, "audio", "audio_seconds=12.5"),
-        ("ocr", {"gen_ai.ocr.pages_processed": "3", "gen_ai.ocr.annotated": "true"}, "ocr", "pages=3"),
+        ("image_generation", {"gen_ai.image.count": "2"}, "image", "images", 2),
+        (
+            "transcription",
+            {"gen_ai.audio.input_duration_seconds": "12.5"},
+            "audio",
+            "audio_seconds",
+            Decimal("12.5"),
+        ),
+        ("ocr", {"gen_ai.ocr.pages_processed": "3", "gen_ai.ocr.annotated": "true"}, "ocr", "pages", 3),
     ],
 )
-def test_calls_paid_by_other_units_keep_their_amount_and_claim_no_tokens(
-    call: Callable[..., dict[str, Any]], operation: str, attributes: dict[str, str], shown: str, note: str
+def test_calls_paid_by_other_units_have_their_amount_and_claim_no_tokens(
+    call: Callable[..., dict[str, Any]],
+    operation: str,
+    attributes: dict[str, str],
+    shown: str,
+    unit: str,
+    amount: int | Decimal,
 ) -> None:
     row = call({"gen_ai.operation.name": operation, "gen_ai.request.model": "m", **attributes}, name="paid.trace.x")
-    assert (row["operation"], row["usage_source"], row["usage_note"]) == (shown, "missing", note)
-    assert row["input_tokens"] is None
+    assert (row["operation"], row["usage_source"], row["usage_note"]) == (shown, "reported", None)
+    assert (row[unit], row["input_tokens"]) == (amount, None)
+
+
+@pytest.mark.parametrize("duration", ["NaN", "-3", "long"])
+def test_a_duration_that_is_none_is_no_usage(call: Callable[..., dict[str, Any]], duration: str) -> None:
+    attributes = {"gen_ai.operation.name": "transcription", "gen_ai.audio.input_duration_seconds": duration}
+    row = call({**attributes, "gen_ai.request.model": "m"}, name="paid.trace.x")
+    assert (row["usage_source"], row["audio_seconds"]) == ("missing", None)

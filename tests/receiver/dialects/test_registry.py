@@ -12,8 +12,12 @@ from receiver.dialects.calls import calls_of
 from receiver.dialects.dialect import Dialect
 
 LIBRARIES = {
+    "agent-framework": {"agent_framework", "anthropic_sdk"},
     "anthropic-sdk-native": {"anthropic_sdk"},
+    "azure-ai-inference": {"azure_inference"},
+    "google-adk": {"google_adk"},
     "langfuse": {"langfuse"},
+    "langsmith-otel": {"langsmith", "anthropic_sdk"},
     "litellm-otel": {"litellm"},
     "logfire": {"logfire", "anthropic_sdk"},
     "mlflow-semconv": {"mlflow_semconv"},
@@ -25,7 +29,8 @@ LIBRARIES = {
     "otel-google-genai": {"otel_genai"},
     "otel-openai-v2": {"otel_openai_v2"},
     "paid-python": {"paid_openinference"},
-    "pydantic-ai": {"pydantic_ai"},
+    "pydantic-ai": {"pydantic_ai", "anthropic_sdk"},
+    "semantic-kernel": {"semantic_kernel"},
     "strands": {"strands"},
     "traceloop": {"traceloop", "anthropic_sdk"},
     "vercel-ai-v7-legacy": {"vercel"},
