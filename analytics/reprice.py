@@ -45,7 +45,7 @@ def reprice(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     stop: Callable[[], bool] = lambda: False,
-    after: Callable[[Lake, Period], None] = lambda lake, period: None,
+    after: Callable[[Lake, Period], object] = lambda lake, period: None,
 ) -> Repriced:
     """Give every call that occurred in the period (default: all) the new prices, over the usage as stored.
 

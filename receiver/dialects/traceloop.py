@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from receiver.dialects.dialect import Reading, present, scope_is, scope_starts
+from receiver.dialects.dialect import Reading, note_when, present, scope_is, scope_starts
 from receiver.dialects.gen_ai import gen_ai_variant
 from receiver.dialects.payload import unquoted
 from receiver.dialects.providers import fold_provider
