@@ -130,8 +130,10 @@ def _plain(
     tests = _tests(calls, lookup, present, trust_reported)
     flags = [test for test in tests if test in _FLAGS] + ["bills_output"] * ("no output" in tests)
     parts, charges = _charges(present)
-    cells = catalog.cards.cells[[*(f"p_{part}" for part in parts), *flags]]
-    frame = calls[sorted(_PLAIN_INPUT | present)].hstack(cells[lookup.cell])
+    frame = calls[sorted(_PLAIN_INPUT | present)]
+    # Calls without any count need nothing of their cells; and a frame without columns has no rows to take.
+    if wanted := [*(f"p_{part}" for part in parts), *flags]:
+        frame = frame.hstack(catalog.cards.cells[wanted][lookup.cell])
     if "named" in tests:
         frame = frame.with_columns(lookup.names["name_note"].is_not_null()[lookup.name].alias("named"))
     # Columns are added, not selected: those that are the same for every call are then as long as the batch.

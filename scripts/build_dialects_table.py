@@ -16,7 +16,8 @@ _WORDS = {
     "calls": "the usage", "input": "input", "uncached": "input", "cache_read": "cache reads",
     "cache_write": "cache writes", "w5m": "5m/1h split", "w1h": "5m/1h split", "output": "output",
     "reasoning": "reasoning", "response_model": "answering model", "service_tier": "tier",
-    "audio_in": "audio", "audio_out": "audio", "image_in": "images", "searches": "searches", "response_id": "response id",
+    "audio_in": "audio", "audio_out": "audio", "image_in": "images", "searches": "searches",
+    "response_id": "response id",
 }  # fmt: skip
 _HEAD = (
     "| library | versions | scenarios | carried | lost on the wire | the row says | |\n|---|---|---|---|---|---|---|\n"

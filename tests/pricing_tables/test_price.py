@@ -253,3 +253,10 @@ def test_an_empty_frame_has_the_columns_of_a_full_one(catalog: Catalog) -> None:
     full = price_calls(frame(call("openai", "gpt-4o", input_tokens=1, output_tokens=1)), catalog)
     assert price_calls(frame(), catalog).schema == full.schema
     assert full.schema["cost_usd"] == pl.Decimal(18, 12)
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "no-such-model"])
+def test_a_batch_in_which_nobody_reports_a_count_has_reasons_and_no_money(price: Pricer, model: str) -> None:
+    rows = price(*(call("openai", model, usage_source=source) for source in ("missing", "reported")))
+    assert [(row["status"], row["cost_usd"]) for row in rows] == [("unpriced", None)] * 2
+    assert all(row["rate_note"] for row in rows)
