@@ -81,6 +81,10 @@ class Pricer:
         """Price calls (without `catalog_id`) by one catalog and the own rules; rows keep their order."""
         return price_with_rules(calls, catalog, self.book, self.fx, trust_reported=self.trust_reported)
 
+    def quote(self, calls: pl.DataFrame) -> pl.DataFrame:
+        """Price calls by the current catalog and the own rules; what a sender reports is left aside."""
+        return price_with_rules(calls, self.current, self.book, self.fx, trust_reported="never")
+
     def _catalog(self, catalog_id: object) -> Catalog:
         named = str(catalog_id or "")
         if named in ("", self.current.catalog_id) or named.startswith(ID_PREFIX):

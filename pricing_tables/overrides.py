@@ -54,7 +54,7 @@ def price_with_rules(
     if book.empty and foreign is None:
         return price_calls(calls, catalog, trust_reported=trust_reported)
     named, aliased = with_aliases(calls, book, catalog) if book.aliases else (calls, None)
-    listed = price_calls(named, catalog, trust_reported=trust_reported)
+    listed = price_calls(named, catalog, trust_reported=trust_reported, foreign=True)
     if aliased is not None:
         known = pl.lit(aliased) & pl.col("model").is_not_null()
         match = pl.when(known).then(pl.lit("override")).otherwise("match").alias("match")
@@ -65,7 +65,7 @@ def price_with_rules(
     listed = listed.with_columns(currency.alias("currency"))
 
     def price_own(rows: pl.DataFrame) -> pl.DataFrame:
-        own = price_calls(_as_own(rows, book), book.catalog, trust_reported=trust_reported)
+        own = price_calls(_as_own(rows, book), book.catalog, trust_reported=trust_reported, foreign=True)
         # The names are those of the list, where it knows any.
         return own.with_columns(rows.select("model", "match", *_own_changes(rows)).get_columns())
 

@@ -66,11 +66,10 @@ def check(
 ) -> int:
     """Which own rule each line would have: one JSON line with price_rule, effect, model, match and cost."""
     from marginlake.rules import pricer_from
-    from pricing_tables.own_quote import quoted_rows
-    from pricing_tables.quote import plain
+    from pricing_tables.quote import plain, quoted_rows
 
     own = pricer_from(load(config, data), data)
-    for row in quoted_rows(read_lines(file), own.current, own.book, own.fx):
+    for row in quoted_rows(read_lines(file), own.quote):
         answer = row
         if "error" not in row:
             rule = None if row["price_rule"] is None else own.book.rules[own.book.by_name[row["price_rule"]]]
@@ -84,13 +83,12 @@ def check(
 def quoted(lines: Iterable[str], config: Path | None, data: Path, catalog: str | None) -> Iterator[str]:
     """The answers of `prices quote` under the settings' own prices; `catalog` goes before the settings' choice."""
     from marginlake.rules import pricer_from
-    from pricing_tables.own_quote import quote_with_rules
-    from pricing_tables.quote import quote
+    from pricing_tables.quote import quote, quote_with_rules
 
     own = pricer_from(load(config, data), data, catalog)
     if own.book.empty:
         return quote(lines, own.current)
-    return quote_with_rules(lines, own.current, own.book, own.fx)
+    return quote_with_rules(lines, own.quote)
 
 
 def _time(start: datetime | None, end: datetime | None) -> dict[str, datetime | None]:

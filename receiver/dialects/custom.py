@@ -19,7 +19,7 @@ from receiver.dialects.registry import COUNT_KEYS, DIALECTS
 from receiver.dialects.roles import AGGREGATE_OPERATIONS, role_of_operation
 from receiver.dialects.schema import READING_SCHEMA
 
-_OURS: Final = frozenset({"role", "marker", "exclusive", "raw", "note"})
+_OURS: Final = frozenset({"role", "marker", "exclusive", "raw", "note", "took"})
 FIELDS: Final = {name: dtype for name, dtype in READING_SCHEMA.items() if name not in _OURS}
 """What ``[dialects.NAME.fields]`` may name; the others follow from the section."""
 

@@ -179,7 +179,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert differences(tables(lake), under_later)
     told: list[tuple[int, int]] = []
     done = again(lake, later(), progress=lambda done, total: told.append((done, total)))
-    assert told[-1][1] < 233
+    assert told[-1][1] < lake.read("SELECT count(*) FROM costs").item()
     assert differences(tables(lake), under_later) == []
     assert done.entry.reprice_id == stopped.entry.reprice_id
     assert done.entry.snapshot_before == stopped.entry.snapshot_before

@@ -22,7 +22,7 @@ from receiver.journal.record import Record
 from tests.marginlake.conftest import Answer
 from tests.marginlake.lakes import REVENUE, Tables, broken, differences, empty_lake, land_into, tables
 from tests.marginlake.traffic import dealt
-from tests.pricing_tables.conftest import COUNTS
+from tests.pricing_tables.conftest import CALL_SCHEMA
 
 Cli = Callable[..., Answer]
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -173,20 +173,19 @@ class TestCommands:
         calls = pl.DataFrame(
             [
                 {
-                    "provider": line["provider"], "request_model": None, "response_model": line["model"],
+                    "provider": line["provider"],
+                    "response_model": line["model"],
                     "occurred_at": datetime.fromisoformat(str(line.get("timestamp", "2026-11-15T12:00:00Z"))),
-                    "customer_id": line.get("customer"), "duration_ns": line.get("duration_ns"),
-                    "service_tier": None, "batch": None, "usage_source": "reported", "failed": False,
-                    "reported_cost_usd": None, **dict.fromkeys(COUNTS), **USAGE,
+                    "customer_id": line.get("customer"),
+                    "duration_ns": line.get("duration_ns"),
+                    "usage_source": "reported",
+                    "failed": False,
+                    **USAGE,
                 }
                 for line in LINES
             ],
-            schema_overrides={
-                "occurred_at": pl.Datetime("us", "UTC"), "customer_id": pl.String, "duration_ns": pl.Int64,
-                "reported_cost_usd": pl.Decimal(18, 12), "batch": pl.Boolean, "service_tier": pl.String,
-                "request_model": pl.String, **dict.fromkeys(COUNTS, pl.Int64),
-            },
-        )  # fmt: skip
+            schema={**CALL_SCHEMA, "customer_id": pl.String, "duration_ns": pl.Int64},
+        )
         priced = own.price(calls, own.current)
         quoted = answered(cli("prices", "quote", usage, "--data", data_dir))[: len(LINES)]
         for name in ("status", "rate_id", "model", "match", "rate_note", "price_rule"):

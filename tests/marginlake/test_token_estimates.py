@@ -124,7 +124,8 @@ def test_a_cost_that_the_sender_reports_is_worth_more_than_an_estimate(tmp_path:
     sent = [chat(**{"gen_ai.usage.cost": "0.25"})]
     (row,) = costs(tmp_path / "trusting", sent, counting)
     assert (row["status"], str(row["cost_usd"]), row["usage_source"]) == ("reported", "0.250000000000", "missing")
-    (row,) = costs(tmp_path / "distrusting", sent, replace(counting, trust_reported="never"))
+    distrusting = replace(counting, price_again=replace(counting.price_again, trust_reported="never"))
+    (row,) = costs(tmp_path / "distrusting", sent, distrusting)
     assert (row["status"], row["usage_source"], row["input_tokens"]) == ("priced", "estimated", 14)
 
 
