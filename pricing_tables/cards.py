@@ -84,6 +84,11 @@ class _Rate:
         return self.tier <= tier and (self.spans is None or any(start <= clock < end for start, end in self.spans))
 
     @property
+    def always(self) -> bool:
+        """In force at any time and for any input."""
+        return self.begin is self.end is self.spans is None and self.tier <= 0
+
+    @property
     def rank(self) -> tuple[int, bool, int, int]:
         """Of several in force the last to begin counts, and a window before the time around it."""
         return self.begin or 0, self.weekly, self.spans[0][0] % DAY_US if self.spans else -1, self.tier
@@ -177,6 +182,9 @@ class _Grid:
 def _grid(key: Key, layers: list[_Layer]) -> _Grid:
     """The cells of a card, days outermost, tiers innermost; edges that nothing changes at are left out."""
     rates = [rate for layer in layers for rate in layer.rates]
+    first = layers[0].rates[0]
+    if first.always and len(layers[0].rates) == 1:
+        return _Grid((1, 1, DAY_US, (), (), ()), [(FIRST_CELL + first.number, layers[0].note)])
     period = WEEK_US if any(rate.weekly for rate in rates) else DAY_US
     days: list[int | None] = [None, *_edges(edge for rate in rates for edge in (rate.begin, rate.end))]
     spans = [span for rate in rates for span in rate.spans or ()]
