@@ -13,6 +13,7 @@ from analytics.frames import COSTS, IDENTITY, MONEY_PARTS, SPAN_KEY, conform
 from analytics.nesting import IS_AGGREGATE, nest
 from analytics.richness import richest_first
 from analytics.twins import TWIN_WINDOW, alike_pairs, join_by_response, join_pairs, shared_responses
+from pricing_tables.overrides import SHARED_HOUR
 
 FALLBACK = "aggregate_fallback"
 
@@ -34,7 +35,7 @@ def settle(
     may bear the cost.
     """
     frame = calls.with_columns(shared_responses(calls, twin_window)).with_row_index("row")
-    known = (pl.col("usage_source") != "missing") | (pl.col("status") == "reported")
+    known = (pl.col("usage_source") != "missing") | (pl.col("status") == "reported") | _on_own_machine()
     frame = frame.with_columns(known=known)
     # a call that reports no usage still has it when a twin elsewhere does: then its ancestors only repeat
     shared = pl.col("response").is_not_null() & pl.col("known").any().over("response")
@@ -45,6 +46,13 @@ def settle(
     frame = _one_of_each(frame)
     frame = _identity(frame, signals)
     return conform(_as_costs(frame), COSTS)
+
+
+def _on_own_machine() -> pl.Expr:
+    """A call that an own rule prices whatever it used: by its time, by the hour, or not at all."""
+    priced = pl.col("status").is_in(["priced", "zero_rated"]) | pl.col("rate_note").str.starts_with(SHARED_HOUR)
+    ruled = pl.col("price_rule").is_not_null() & ~IS_AGGREGATE & ~pl.col("failed").fill_null(False)
+    return (ruled & priced).fill_null(False)
 
 
 def _one_of_each(frame: pl.DataFrame) -> pl.DataFrame:

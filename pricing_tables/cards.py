@@ -86,7 +86,7 @@ class _Rate:
     @property
     def always(self) -> bool:
         """In force at any time and for any input."""
-        return self.begin is self.end is self.spans is None and self.tier <= 0
+        return self.begin is None and self.end is None and self.spans is None and self.tier <= 0
 
     @property
     def rank(self) -> tuple[int, bool, int, int]:

@@ -39,6 +39,16 @@ def test_an_agent_without_calls_that_know_usage_stands_for_them() -> None:
     assert outcome.cost("agent")["status"] == "priced"
 
 
+def test_a_call_on_an_own_machine_is_known_without_any_usage() -> None:
+    """It is charged by its time, so the agent around it only repeats it."""
+    scene = Scene()
+    scene.aggregate("agent", "0.05")
+    scene.silent("call", parent="agent", price_rule="gpus", status="priced", cost_usd=Decimal("0.02"))
+    outcome = scene.run()
+    assert outcome.counted() == {"call"}
+    assert outcome.why()["agent"] == "descendant"
+
+
 def test_of_agents_inside_each_other_without_calls_the_innermost_counts() -> None:
     scene = Scene()
     scene.aggregate("outer", "0.05")
