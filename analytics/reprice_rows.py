@@ -30,7 +30,8 @@ class NewPrices:
     """What calls are to be priced by.
 
     catalog_id: the price book. rules_id: identifies everything else that decides a price. price: prices calls that name
-    no catalog by this book. record: puts the book into the lake (done with the first row that uses it).
+    no catalog by this book. record: puts the book into the lake (done with the first row that uses it). own_rates: ids
+    of the operator's own rates as they are now.
     """
 
     catalog_id: str
@@ -38,28 +39,29 @@ class NewPrices:
     price: Pricer
     record: Callable[[Transaction], None]
     estimate: Estimate | None = None
+    own_rates: frozenset[str] = frozenset()
 
     def of(self, tx: Transaction, calls: pl.DataFrame) -> pl.DataFrame:
         """Stored calls (STORED_COLUMNS) with these prices: CALL_COLUMNS, the same rows in the same order.
 
-        The share of an hour that is settled stays: `analytics.shared_hours` alone knows what it should be.
+        The share of an hour that is settled stays while the machine's price does: `analytics.shared_hours` alone knows
+        what it should be.
         """
         bare = calls.select(*CALL_SCHEMA, "customer_id", "likeness")
         known = self.estimate(tx, bare) if self.estimate else bare
         priced = self.price(known.with_columns(pl.lit(None, pl.String).alias("catalog_id"))).select(CALL_COLUMNS)
-        return _with_shares_kept(priced, calls)
+        return self._with_shares_kept(priced, calls)
 
-
-def _with_shares_kept(priced: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    """`priced` with the stored prices where a call had its share of an hour by the rule that still holds."""
-    shares = pl.col("rate_note").str.starts_with(SHARED_HOUR).fill_null(value=False)
-    settled = stored.select(shares & pl.col("cost_usd").is_not_null()).to_series()
-    kept = settled & priced.select(shares).to_series() & priced["price_rule"].eq_missing(stored["price_rule"])
-    if not kept.any():
-        return priced
-    return priced.with_columns(
-        pl.when(kept).then(stored[name]).otherwise(pl.col(name)).alias(name) for name in PRICE_COLUMNS
-    )
+    def _with_shares_kept(self, priced: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+        shares = pl.col("rate_note").str.starts_with(SHARED_HOUR).fill_null(value=False)
+        valid = pl.col("rate_id").is_in(self.own_rates).fill_null(value=False)
+        settled = stored.select(shares & valid & pl.col("cost_usd").is_not_null()).to_series()
+        kept = settled & priced.select(shares).to_series() & priced["price_rule"].eq_missing(stored["price_rule"])
+        if not kept.any():
+            return priced
+        return priced.with_columns(
+            pl.when(kept).then(stored[name]).otherwise(pl.col(name)).alias(name) for name in PRICE_COLUMNS
+        )
 
 
 def compared(stored: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:

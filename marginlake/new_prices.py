@@ -24,5 +24,6 @@ def new_prices(settings: Config, rules: Rules) -> NewPrices:
         rules_id=hashlib.sha256(said.encode()).hexdigest()[:12],
         price=rules.price_again,
         estimate=lambda tx, calls: estimate_stored(tx, calls, rules.tokens, rules.price_again.trust_reported),
+        own_rates=frozenset(rules.price_again.book.rate_ids.drop_nulls()),
         record=lambda tx: record_catalog(tx, rules.catalog, rules.price_again.book),
     )
