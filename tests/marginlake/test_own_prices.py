@@ -19,6 +19,7 @@ from marginlake.config import Config, ConfigError, load
 from marginlake.rules import pricer_from, rules_from
 from marginlake.upkeep import settle_shared_hours
 from receiver.journal.record import Record
+from tests.examples import examples
 from tests.marginlake.conftest import Answer
 from tests.marginlake.lakes import REVENUE, Tables, broken, differences, empty_lake, land_into, tables
 from tests.marginlake.traffic import dealt
@@ -68,7 +69,9 @@ def hours_add_up(lake: Lake) -> None:
 
 
 @pytest.mark.timeout(300)
-@settings(max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=examples(4), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 @given(dealt())
 def test_order_batches_and_settling_in_between_change_nothing(sent: tuple[list[Record], list[list[Record]]]) -> None:
     records, batches = sent

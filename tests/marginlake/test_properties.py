@@ -10,11 +10,12 @@ from analytics.recompute import Changes
 from analytics.relink import relink
 from lake.connect import Lake
 from receiver.journal.record import Record
+from tests.examples import examples
 from tests.marginlake.lakes import broken, differences, empty_lake, land_batches, land_into, rules, tables
 from tests.marginlake.traffic import dealt
 
 PROFILE = settings(
-    max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(8), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -15,12 +15,13 @@ from analytics.reprice import Repriced, reprice
 from analytics.reprice_difference import difference
 from lake.connect import Lake
 from receiver.journal.record import Record
+from tests.examples import examples
 from tests.marginlake.books import earlier, later, prices_of, rules_under
 from tests.marginlake.lakes import broken, differences, empty_lake, land_batches, land_into, tables
 from tests.marginlake.traffic import BASE_NS, HOUR, dealt
 
 PROFILE = settings(
-    max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(4), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 MIDDLE: datetime = moment((BASE_NS + HOUR) // 1000).astimezone(UTC)
 """A time between the traces of the traffic."""
@@ -31,7 +32,7 @@ def again(lake: Lake, catalog: str, period: Period | None = None) -> Repriced:
     return reprice(lake, rules.revenue, rules.price_again, prices_of(catalog), period)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @PROFILE
 @given(sent=dealt(), chunk=st.sampled_from([1, 3, 1000]))
 def test_as_if_all_had_come_in_so_twice_is_once_and_back_is_nothing(
@@ -56,7 +57,7 @@ def test_as_if_all_had_come_in_so_twice_is_once_and_back_is_nothing(
             assert broken(lake) == {}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @PROFILE
 @given(sent=dealt(), data=st.data())
 def test_reprice_between_two_batches_is_reprice_at_the_end(
