@@ -20,7 +20,7 @@ from lake.errors import LakeError, LakeLockedError
 from lake.extensions import load_extensions
 from lake.known import Known
 from lake.locking import WriteLock
-from lake.migrate import applied_version, apply_pending
+from lake.migrate import applied_version, apply_pending, known_migrations
 
 CATALOG_FILE = "catalog.sqlite"
 DATA_DIRECTORY = "data"
@@ -174,6 +174,15 @@ class Lake:
         """Position up to which `source` is taken in, as committed; None when it never was."""
         found = self.read(f"SELECT position FROM ingest_progress WHERE source = {quoted(source)}")
         return None if found.height == 0 else int(found.item())
+
+    @property
+    def outdated(self) -> bool:
+        """Whether this marginlake has schema changes that the lake has not; opening it for writing applies them."""
+        cursor = self.cursor()
+        try:
+            return applied_version(cursor) < known_migrations()[-1].version
+        finally:
+            cursor.close()
 
     def close(self) -> None:
         """Close all connections; the lake stays on disk."""

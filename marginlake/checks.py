@@ -44,6 +44,10 @@ def run_checks(data_dir: Path) -> Iterator[Check]:
         return
     with lake:
         yield Check("lake", _sizes(lake))
+        if lake.outdated:
+            message = f"written by an older marginlake; `marginlake maintain --data {data_dir}` brings it up to date"
+            yield Check("schema", message, failed=True)
+            return
         for invariant in INVARIANTS:
             yield _holds(lake, invariant.name, invariant.sql, invariant.explanation)
         yield _coverage(lake)

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake import extensions
+from lake import extensions, migrate
 from lake.connect import CATALOG_FILE, Lake, connect
 from lake.errors import LakeError
 from lake.migrate import known_migrations
@@ -84,6 +84,22 @@ def test_opening_again_applies_no_migration_twice(data_dir: Path) -> None:
         with Lake.open(data_dir) as lake:
             versions = lake.read("SELECT version FROM schema_migrations")["version"].to_list()
     assert versions == [migration.version for migration in known_migrations()]
+
+
+def test_a_lake_of_the_first_version_is_brought_up_to_date_with_its_rows(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = known_migrations()[:1]
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "known_migrations", lambda: first)
+        with Lake.open(data_dir) as lake, lake.durable_transaction() as connection:
+            connection.execute("INSERT INTO rates (rate_id, catalog_id, provider, model) VALUES ('r', 'c', 'p', 'm')")
+    with Lake.open(data_dir, read_only=True) as lake:
+        assert lake.outdated
+    with Lake.open(data_dir) as lake:
+        assert not lake.outdated
+        assert lake.read("SELECT rate_id, model, region, currency FROM rates").rows() == [("r", "m", None, None)]
+        assert lake.read("FROM unmapped_kinds").is_empty()
 
 
 def test_a_lake_open_for_reading_cannot_be_written(lake: Lake, data_dir: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lake import migrate
 from lake.connect import Lake
 from tests.marginlake.conftest import Answer
 from tests.marginlake.lakes import DATA, as_toml, captured, land_batches, tables_of
@@ -195,6 +196,19 @@ class TestDoctor:
         file.write_text(as_toml())
         assert cli("relink", "--data", tmp_path, "--dry-run").out.startswith("would change: 0 costs, 1 cost_links")
         assert cli("relink", "--data", tmp_path).out.startswith("changed: 0 costs, 1 cost_links, 1 event_margins")
+        assert cli("doctor", "--data", tmp_path).code == 0
+
+    def test_a_lake_of_an_older_version_says_how_to_go_on(
+        self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = migrate.known_migrations()[:1]
+        with monkeypatch.context() as patch:
+            patch.setattr(migrate, "known_migrations", lambda: first)
+            Lake.open(tmp_path).close()
+        answer = cli("doctor", "--data", tmp_path)
+        assert answer.code == 1
+        assert f"FAIL  schema: written by an older marginlake; `marginlake maintain --data {tmp_path}`" in answer.out
+        assert cli("maintain", "--data", tmp_path).code == 0
         assert cli("doctor", "--data", tmp_path).code == 0
 
     def test_no_lake_is_a_failed_check(self, cli: Cli, tmp_path: Path) -> None:
