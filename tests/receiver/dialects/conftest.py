@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -31,10 +32,16 @@ def spans_of() -> Callable[..., pl.DataFrame]:
     return decode
 
 
+@cache
+def _recorded_calls(*names: str) -> pl.DataFrame:
+    payloads = [((DATA / "dialects" / f"{name}.pb").read_bytes(), 0) for name in names]
+    return to_calls(decode_traces(payloads, WANTED).spans)
+
+
 @pytest.fixture
-def calls_in(spans_of: Callable[..., pl.DataFrame]) -> Callable[..., pl.DataFrame]:
-    """Model calls of recorded requests."""
-    return lambda *payloads: to_calls(spans_of(*payloads))
+def calls_in() -> Callable[..., pl.DataFrame]:
+    """Model calls of recorded requests, read once each."""
+    return _recorded_calls
 
 
 @pytest.fixture
