@@ -139,10 +139,7 @@ BEDROCK_VENDORS: Final = (
 """First segments of Bedrock model ids."""
 
 _BEDROCK_ID: Final = re.compile(rf"(?:(?:{BEDROCK_GEO})\.)?(?:{'|'.join(BEDROCK_VENDORS)})\.[a-z]")
-_GEO_PROFILE: Final = re.compile(rf"(?P<geo>{BEDROCK_GEO})\.(?:{'|'.join(BEDROCK_VENDORS)})\.[a-z]")
 _ARN: Final = re.compile(r"arn:aws[a-z-]*:bedrock:(?P<region>[^:]*):[^:]*:(?P<kind>[a-z-]+)/(?P<name>.+)")
-_REGION_PATH: Final = re.compile(r"(?:.*/)?(?P<region>[a-z]{2}(?:-gov)?-[a-z]+-\d)/[^/]+")
-_AZURE_ZONE: Final = re.compile(r"azure(?:_ai)?/(?P<region>eu|us|us-gov|apac)/.+")
 _PATHS: Final = re.compile(r"(?:^|.*/)models/(?P<name>[^/]+)")
 _PUBLISHER: Final = re.compile(r"(?:.*/)?publishers/(?P<publisher>[^/]+)/models/[^/]+")
 _AWS_REGION: Final = re.compile(r"(?:converse/|invoke/)?(?:[a-z]{2}-[a-z]+-\d/)?(?P<name>.+)")
@@ -197,20 +194,6 @@ def open_arn(name: str) -> str | Opaque:
         return Opaque("the ARN does not name a model")
     in_region = found["kind"] == "foundation-model" and found["region"]
     return f"{found['region']}/{found['name']}" if in_region else found["name"]
-
-
-def region_of(name: str | None) -> str | None:
-    """The place that a model's name itself says, lower case: `eu-west-1` (ARN, path), `eu` (Bedrock profile, Azure
-    data zone), `global`; None when it says none."""
-    text = clean_model(name) or ""
-    if found := _ARN.fullmatch(text):
-        profile = _GEO_PROFILE.match(found["name"])
-        return profile["geo"] if profile else found["region"] or None
-    profile = _GEO_PROFILE.match(text.rpartition("/")[2])
-    if profile is not None:
-        return profile["geo"]
-    path = _REGION_PATH.fullmatch(text) or _AZURE_ZONE.fullmatch(text)
-    return path["region"] if path else None
 
 
 def gateway(name: str) -> tuple[str, str] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pricing_tables.catalog import Catalog
-from pricing_tables.names import region_of
 
 KNOWN = [
     # provider, request model, response model -> model, match
@@ -221,22 +220,3 @@ def test_without_a_provider_nobody_is_guessed_who_resells_the_model(catalog: Cat
 )
 def test_models_that_only_the_second_source_has(catalog: Catalog, provider: str, name: str, model: str) -> None:
     assert (catalog.resolver.resolve(provider, name, None).model or "").lower() == model.lower()
-
-
-@pytest.mark.parametrize(
-    ("name", "region"),
-    [
-        ("arn:aws:bedrock:eu-west-1::foundation-model/meta.llama3-8b-instruct-v1:0", "eu-west-1"),
-        (f"{ARN}:inference-profile/us.{HAIKU}", "us"),
-        (f"{ARN}:application-inference-profile/abc123", "us-east-1"),
-        (f"global.{HAIKU}", "global"),
-        (f"bedrock/converse/apac.{HAIKU}", "apac"),
-        (f"bedrock/eu-central-1/{HAIKU}", "eu-central-1"),
-        ("azure/eu/gpt-5.1", "eu"),
-        (HAIKU, None),
-        ("gpt-5", None),
-        (None, None),
-    ],
-)
-def test_the_place_that_a_name_says(name: str | None, region: str | None) -> None:
-    assert region_of(name) == region
