@@ -14,7 +14,10 @@ KEPT_MIB = 24
 
 
 class FullDisk(ABC):
-    """What fills up in a way of its own. `fill` leaves no room for more than a little, `free` gives it back."""
+    """What fills up in a way of its own. `fill` leaves no room for more than a little, `free` gives it back.
+
+    `fill` may be called again where room came back in between.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -33,7 +36,7 @@ class SmallFileSystem(FullDisk):
 
     def fill(self, pid: int) -> None:
         del pid
-        with (self.data_dir.parent / BALLAST).open("wb", buffering=0) as ballast:
+        with (self.data_dir.parent / BALLAST).open("ab", buffering=0) as ballast:
             try:
                 while ballast.write(bytes(4096)):
                     pass
