@@ -1,9 +1,8 @@
 """What each event earned, cost, and left over."""
 
-from collections.abc import Sequence
-
 import polars as pl
 
+from analytics.event_rules import EventRules
 from analytics.frames import (
     EVENT_MARGINS,
     MONEY,
@@ -14,16 +13,14 @@ from analytics.frames import (
     int128,
     to_pico,
 )
-from analytics.revenue import RevenueRule, apply_revenue
+from analytics.revenue import apply_revenue
 
 PERCENT = pl.Decimal(18, 6)
 _PERCENT_LIMIT = 10**18
 _MICRO_PERCENT = 100 * 10**6
 
 
-def margins(
-    signals: pl.DataFrame, cost_links: pl.DataFrame, costs: pl.DataFrame, rules: Sequence[RevenueRule]
-) -> pl.DataFrame:
+def margins(signals: pl.DataFrame, cost_links: pl.DataFrame, costs: pl.DataFrame, rules: EventRules) -> pl.DataFrame:
     """Rows of the table `event_margins` without its bookkeeping: one per signal.
 
     signals: the columns of the table `signals` after inheritance. cost_links: all links of these signals. costs:
@@ -41,10 +38,12 @@ def margins(
         pl.len().cast(pl.Int64).alias("model_calls"),
         pl.col("unpriced").sum().cast(pl.Int64).alias("unpriced_calls"),
     )
-    frame = apply_revenue(signals, rules).join(borne, on="signal_id", how="left", maintain_order="left")
+    frame = signals.join(borne, on="signal_id", how="left", maintain_order="left")
     frame = frame.with_columns(
         pl.col("model_calls", "unpriced_calls").fill_null(0), cost_status=_status(), value_usd=pl.lit(None, MONEY)
     )
+    # what an event earns may hang on what it cost
+    frame = apply_revenue(frame, rules.revenue)
     known = ~pl.col("cost_status").is_in(["untraced", "unpriced"])
     complete = pl.col("cost_status").is_in(["complete", "no_calls"])
     # Decimal sums keep 12 decimals exactly; an event without calls cost nothing, which is known

@@ -5,7 +5,6 @@ response id or likeness, shared scopes), computes that part from nothing with th
 difference. So the tables come out the same whatever the order and the batches in which the data came.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,12 +12,12 @@ import polars as pl
 
 from analytics.component import Component, Pricer, Seeds, load_component
 from analytics.customer_prices import before_settling, settled_prices
+from analytics.event_rules import EventRules
 from analytics.frames import COST_LINKS, IDENTITY, SPAN_KEY
 from analytics.inherit import inherit, inherit_calls, inherit_signals
 from analytics.likeness import LIKENESS
 from analytics.link import link
 from analytics.margin import margins
-from analytics.revenue import RevenueRule
 from analytics.settle import settle
 from analytics.twins import response_ids
 from lake.commit import Transaction
@@ -61,7 +60,7 @@ class Changes:
         )
 
 
-def absorb(tx: Transaction, fresh: Fresh, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
+def absorb(tx: Transaction, fresh: Fresh, rules: EventRules, price: Pricer) -> Changes:
     """Write fresh rows and everything they change: identities, who counts, links and margins."""
     signals = pl.concat(
         [fresh.signals.select("trace_id", "cost_scope"), fresh.gone_signals.select("trace_id", "cost_scope")]
@@ -76,7 +75,7 @@ def absorb(tx: Transaction, fresh: Fresh, rules: Sequence[RevenueRule], price: P
     return recompute(tx, load_component(tx, seeds, price), fresh, rules)
 
 
-def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: Sequence[RevenueRule]) -> Changes:
+def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: EventRules) -> Changes:
     """Compute a connected part of the lake together with fresh rows from nothing, and write what differs."""
     spans = inherit(_all_spans(part, fresh))
     signals = inherit_signals(pl.concat([part.signals, _signal_rows(fresh.signals)]), spans)
@@ -115,7 +114,7 @@ def _with_rows(tx: Transaction, bearers: pl.DataFrame, ids: pl.Series) -> pl.Dat
     return pl.concat([here, tx.semi("signals", here.columns, away, "signal_id")])
 
 
-def refresh_margins(tx: Transaction, signals: pl.DataFrame, rules: Sequence[RevenueRule]) -> int:
+def refresh_margins(tx: Transaction, signals: pl.DataFrame, rules: EventRules) -> int:
     """Work out revenue and margin of these signals (rows of the table) again from their links; how many changed."""
     no_links = pl.DataFrame(schema=COST_LINKS)
     no_costs = pl.DataFrame(schema={"cost_id": pl.String, "status": pl.String})
@@ -178,7 +177,7 @@ def _write_margins(
     links: pl.DataFrame,
     costs: pl.DataFrame,
     gone: pl.DataFrame,
-    rules: Sequence[RevenueRule],
+    rules: EventRules,
 ) -> int:
     """Event margins of `signals` from their links here and elsewhere in the lake; those of `gone` signals go."""
     ids = signals.select("signal_id")

@@ -1,15 +1,15 @@
 """Relink: who bears which cost, and every margin, worked out again from the spans and signals that the lake holds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import polars as pl
 
 from analytics.again import around, seeds_of
 from analytics.component import Pricer
+from analytics.event_rules import EventRules
 from analytics.period import Period
 from analytics.recompute import Changes, refresh_margins
-from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
 from lake.schema import TABLES
@@ -20,7 +20,7 @@ CHUNK = 50_000
 
 def relink(
     lake: Lake,
-    rules: Sequence[RevenueRule],
+    rules: EventRules,
     price: Pricer,
     period: Period | None = None,
     *,
@@ -42,7 +42,7 @@ def relink(
 def _recompute_all(
     lake: Lake,
     run: Callable[[Callable[[Transaction], Changes]], Changes],
-    rules: Sequence[RevenueRule],
+    rules: EventRules,
     price: Pricer,
     period: Period,
     progress: Callable[[int, int], None],
@@ -74,14 +74,14 @@ def _chunks(keys: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from (keys.slice(at, CHUNK) for at in range(0, keys.height, CHUNK))
 
 
-def _loose_signals(tx: Transaction, ids: pl.DataFrame, rules: Sequence[RevenueRule], price: Pricer) -> Changes:
+def _loose_signals(tx: Transaction, ids: pl.DataFrame, rules: EventRules, price: Pricer) -> Changes:
     """Signals without a trace: what their scopes hold is linked again, and their own margins are worked out."""
     signals = tx.semi("signals", TABLES["signals"].column_names, ids, "signal_id")
     changes = around(tx, seeds_of(scopes=signals["cost_scope"]), rules, price)
     return changes + Changes(margins=refresh_margins(tx, signals, rules))
 
 
-def _remove_orphans(tx: Transaction, rules: Sequence[RevenueRule]) -> Changes:
+def _remove_orphans(tx: Transaction, rules: EventRules) -> Changes:
     """Delete links without a cost or signal and margins without a signal; a healthy lake has none."""
     links = tx.read(
         "SELECT cost_id, signal_id FROM cost_links "

@@ -1,6 +1,6 @@
 """Reprice: the calls of a period priced again, with the links and margins that follow, each part in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,13 +10,13 @@ import polars as pl
 
 from analytics.again import rework, seeds_of
 from analytics.component import Component, Pricer, load_component
+from analytics.event_rules import EventRules
 from analytics.frames import MONEY_SUM, SPAN_KEY
 from analytics.period import Period, windows
 from analytics.recompute import Changes
 from analytics.reprice_audit import Audit, Entry, current_snapshot
 from analytics.reprice_difference import stored_calls
 from analytics.reprice_rows import NewPrices, compared
-from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
 
@@ -38,7 +38,7 @@ class Repriced:
 
 def reprice(
     lake: Lake,
-    rules: Sequence[RevenueRule],
+    rules: EventRules,
     price_again: Pricer,
     new: NewPrices,
     period: Period | None = None,
@@ -92,7 +92,7 @@ def _commit(
     reached: datetime | None,
     tx: Transaction,
     *,
-    rules: Sequence[RevenueRule],
+    rules: EventRules,
     price_again: Pricer,
     new: NewPrices,
     period: Period,

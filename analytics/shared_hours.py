@@ -5,7 +5,7 @@ when it is over and again whenever its calls change: late ones come, some turn o
 else's. The shares add up to the hour's price to the last picodollar and depend on nothing but which calls there are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,9 +14,9 @@ import polars as pl
 
 from analytics.component import PRICE_COLUMNS, Component, Pricer, Seeds, load_component
 from analytics.customer_prices import with_prices
+from analytics.event_rules import EventRules
 from analytics.frames import MONEY, SPAN_KEY
 from analytics.recompute import Changes, nothing_fresh, recompute
-from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
 from pricing_tables.fx import DOLLAR, FxTable
@@ -36,7 +36,7 @@ _COUNTS = f"status <> 'aggregate' AND starts_with(rate_note, '{SHARED_HOUR}') AN
 
 def settle_hours(
     lake: Lake,
-    rules: Sequence[RevenueRule],
+    rules: EventRules,
     price: Pricer,
     book: OwnBook,
     fx: FxTable,
@@ -120,7 +120,7 @@ def _chunks(hours: pl.DataFrame) -> list[pl.DataFrame]:
 def _settle(
     tx: Transaction,
     hours: pl.DataFrame,
-    rules: Sequence[RevenueRule],
+    rules: EventRules,
     price: Pricer,
     record: Callable[[Transaction], None],
 ) -> Changes:

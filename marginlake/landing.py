@@ -80,7 +80,7 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules, *, reread: bool)
     rejected = prepared.rejected.unique("rejected_id", keep="first", maintain_order=True)
     refused = tx.replace("rejected", rejected.select("rejected_id"), rejected)[1]
     fresh = Fresh(spans, calls, signals, gone_costs, pl.concat([gone_signals, gone_claims]))
-    changes = absorb(tx, fresh, rules.revenue, rules.price_again)
+    changes = absorb(tx, fresh, rules.events, rules.price_again)
     return Landed(
         new_spans=spans.height - again.height,
         new_signals=signals.height,

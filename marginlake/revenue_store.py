@@ -1,12 +1,11 @@
 """The revenue rules as the lake keeps them: what `import` and `relink` use when no configuration file names any."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
+from analytics.event_rules import EventRules
 from analytics.recompute import refresh_margins
-from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
 from lake.schema import TABLES
@@ -20,12 +19,14 @@ def stored_rules(lake: Lake) -> list[dict[str, Any]]:
     return [{key: value for key, value in row.items() if value is not None} for row in rows.iter_rows(named=True)]
 
 
-def adopt_rules(lake: Lake, rules: Sequence[RevenueRule]) -> int:
+def adopt_rules(lake: Lake, rules: EventRules) -> int:
     """Make these the lake's rules; when they differ from what it has, every event's margin is worked out again.
 
     Returns how many rows of event_margins changed.
     """
-    wanted = pl.DataFrame([[getattr(rule, name) for name in _SCHEMA] for rule in rules], schema=_SCHEMA, orient="row")
+    wanted = pl.DataFrame(
+        [[getattr(rule, name) for name in _SCHEMA] for rule in rules.revenue], schema=_SCHEMA, orient="row"
+    )
 
     def work(tx: Transaction) -> int:
         held = tx.read("SELECT * FROM revenue_rules").cast(_SCHEMA)

@@ -8,7 +8,8 @@ from typing import Any
 
 import xxhash
 
-from analytics.revenue_rules import RevenueError, RevenueRule, parse_rules
+from analytics.event_rules import EventRules
+from analytics.revenue_rules import RevenueError, parse_rules
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, Pricer, choose
 from marginlake.config import Config, ConfigError
 from marginlake.tokenizers import tokenizers_of
@@ -37,7 +38,7 @@ class Rules:
     identity: IdentityConfig
     catalog: Catalog
     price_again: Pricer
-    revenue: tuple[RevenueRule, ...]
+    events: EventRules
     capture_content: bool
     dialects: tuple[Dialect, ...]
     own_dialects: str
@@ -73,7 +74,7 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
         identity=identity,
         catalog=price_again.current,
         price_again=price_again,
-        revenue=revenue,
+        events=EventRules(revenue=revenue),
         capture_content=config.capture_content,
         dialects=(*own, *DIALECTS),
         own_dialects=_fingerprint(config.dialects),

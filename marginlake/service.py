@@ -95,7 +95,7 @@ class Service:
 
     def start(self) -> tuple[str, str]:
         """Start everything; returns the addresses (HOST:PORT) of gRPC and HTTP. Raises ListenError."""
-        changed = adopt_rules(self.lake, self.rules.revenue)
+        changed = adopt_rules(self.lake, self.rules.events)
         if changed:
             log.info("revenue rules changed: margins worked out again", events=changed)
         self._remember_signals(self.conveyor.committed)

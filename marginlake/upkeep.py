@@ -102,7 +102,7 @@ def settle_shared_hours(lake: Lake, rules: Rules, until: datetime | None = None)
     price = rules.price_again
     return settle_hours(
         lake,
-        rules.revenue,
+        rules.events,
         price,
         price.book,
         price.fx,

@@ -37,7 +37,7 @@ def import_(
     with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
         rules = rules_from(settings, data, stored_rules(lake))
         if settings.revenue:
-            adopt_rules(lake, rules.revenue)
+            adopt_rules(lake, rules.events)
         unreadable = 0
         for path in files:
             with progress_bar(path.name, "requests") as tell:

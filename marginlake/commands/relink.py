@@ -35,11 +35,11 @@ def relink(
     with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
         rules = rules_from(settings, data, stored_rules(lake))
         if settings.revenue and not dry_run:
-            adopt_rules(lake, rules.revenue)
+            adopt_rules(lake, rules.events)
         if not dry_run:
             lake.run(lambda tx: record_catalog(tx, rules.catalog, rules.price_again.book))
         with progress_bar("relink", "traces") as tell:
-            changes = recompute_links(lake, rules.revenue, rules.price_again, period, dry_run=dry_run, progress=tell)
+            changes = recompute_links(lake, rules.events, rules.price_again, period, dry_run=dry_run, progress=tell)
     verb = "would change" if dry_run else "changed"
     sys.stdout.write(
         f"{verb}: {changes.costs} costs, {changes.links} cost_links, {changes.margins} event_margins, "

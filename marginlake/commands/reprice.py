@@ -61,11 +61,11 @@ def reprice(
             sys.stdout.write("dry run: nothing was changed\n")
             return 0
         if settings.revenue:
-            adopt_rules(lake, rules.revenue)
+            adopt_rules(lake, rules.events)
         with InterruptFlag() as interrupted, progress_bar("reprice", "calls") as tell:
             done = price_anew(
                 lake,
-                rules.revenue,
+                rules.events,
                 rules.price_again,
                 new,
                 period,

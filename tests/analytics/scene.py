@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
+from analytics.event_rules import EventRules
 from analytics.inherit import inherit, inherit_calls, inherit_signals
 from analytics.likeness import likeness
 from analytics.link import link
 from analytics.margin import margins
-from analytics.revenue import RevenueRule
+from analytics.revenue_rules import RevenueRule
 from analytics.settle import settle
 
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -200,7 +201,7 @@ class Scene:
         signals = inherit_signals(frame(self.signals, SIGNALS), spans)
         costs = settle(calls, spans, signals)
         links = link(costs, signals)
-        return Outcome(costs, links, margins(signals, links, costs, rules))
+        return Outcome(costs, links, margins(signals, links, costs, EventRules(rules)))
 
 
 def moment(milliseconds: float) -> datetime:

@@ -96,7 +96,7 @@ def test_record_by_record_costs_the_same(backwards: bool, tmp_path: Path, at_onc
 def test_relinking_finds_nothing_to_change(tmp_path: Path, at_once: Tables) -> None:
     land_batches(tmp_path, [everything()], rules())
     with Lake.open(tmp_path, threads=1) as lake:
-        assert relink(lake, rules().revenue, rules().price_again) == Changes()
+        assert relink(lake, rules().events, rules().price_again) == Changes()
 
 
 def priced(tables: Tables) -> list[tuple[str | None, Decimal | None]]:

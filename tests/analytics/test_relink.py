@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analytics.event_rules import EventRules
 from analytics.period import Period
 from analytics.recompute import Changes
 from analytics.relink import relink
@@ -25,7 +26,7 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 
 def again(lake: Lake, period: Period | None = None, *, dry_run: bool = False) -> Changes:
-    return relink(lake, rules().revenue, rules().price_again, period, dry_run=dry_run)
+    return relink(lake, rules().events, rules().price_again, period, dry_run=dry_run)
 
 
 def files_of(lake: Lake) -> set[Path]:
@@ -106,6 +107,6 @@ def test_a_period_without_data_changes_nothing(lake: Lake) -> None:
 
 def test_it_says_how_far_it_is(lake: Lake) -> None:
     told: list[tuple[int, int]] = []
-    relink(lake, (), rules().price_again, progress=lambda done, total: told.append((done, total)))
+    relink(lake, EventRules(), rules().price_again, progress=lambda done, total: told.append((done, total)))
     assert told
     assert told[-1][0] == told[-1][1]

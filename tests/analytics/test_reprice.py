@@ -51,7 +51,7 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
 
 def again(lake: Lake, catalog: str, period: Period | None = None, **options: object) -> Repriced:
     rules = rules_under(catalog)
-    return reprice(lake, rules.revenue, rules.price_again, prices_of(catalog), period, **options)  # type: ignore[arg-type]
+    return reprice(lake, rules.events, rules.price_again, prices_of(catalog), period, **options)  # type: ignore[arg-type]
 
 
 def stop_after(parts: int) -> Callable[[], bool]:
@@ -225,7 +225,7 @@ def die(done, total):
     if done > 80:
         os.kill(os.getpid(), signal.SIGKILL)
 with Lake.open(Path(sys.argv[1]), threads=1) as lake:
-    module.reprice(lake, rules.revenue, rules.price_again, prices_of(later()), progress=die)
+    module.reprice(lake, rules.events, rules.price_again, prices_of(later()), progress=die)
 """
 
 
@@ -274,13 +274,13 @@ def test_estimates_come_before_prices(lake: Lake) -> None:
     rules = rules_under(later())
     new: NewPrices = replace(prices_of(later()), estimate=guess)
     found = difference(lake, new)
-    done = reprice(lake, rules.revenue, rules.price_again, new)
+    done = reprice(lake, rules.events, rules.price_again, new)
     assert lake.read(silent).item() == 0
     estimated = lake.read("SELECT count(*) FILTER (cost_usd > 0) FROM costs WHERE usage_source = 'estimated'").item()
     assert estimated > 0
     assert found.count("newly_priced") >= estimated
     assert broken(lake) == {}
-    assert reprice(lake, rules.revenue, rules.price_again, new).changes == Changes()
+    assert reprice(lake, rules.events, rules.price_again, new).changes == Changes()
     assert done.changes.costs > 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analytics.event_rules import EventRules
 from analytics.recompute import Changes
 from analytics.shared_hours import settle_hours
 from lake.connect import Lake
@@ -170,7 +171,7 @@ def test_without_such_rules_the_lake_is_not_even_asked(tmp_path: Path) -> None:
     lake = Lake.open(tmp_path, threads=1)
     lake.close()
     none = rules_from(Config(), None).price_again
-    assert settle_hours(lake, (), none, none.book, none.fx) == Changes()
+    assert settle_hours(lake, EventRules(), none, none.book, none.fx) == Changes()
 
 
 def test_by_default_an_hour_is_left_alone_for_some_minutes(lake: Lake) -> None:

@@ -51,7 +51,7 @@ def landed(folder: Path, batches: list[list[Record]], settled_after: float, chan
         settle_shared_hours(lake, RULES, LATER)
         assert broken(lake) == {}
         assert settle_shared_hours(lake, RULES, LATER) == Changes()
-        assert relink(lake, RULES.revenue, RULES.price_again) == Changes()
+        assert relink(lake, RULES.events, RULES.price_again) == Changes()
         hours_add_up(lake)
         return tables(lake)
 

@@ -32,9 +32,9 @@ def test_order_and_batches_change_nothing_and_relink_finds_nothing(
         with Lake.open(Path(folder) / "parts", threads=1) as lake:
             assert differences(land_into(lake, batches), at_once) == []
             assert broken(lake) == {}
-            assert relink(lake, rules().revenue, rules().price_again) == Changes()
+            assert relink(lake, rules().events, rules().price_again) == Changes()
             lose_results(lake)
-            relink(lake, rules().revenue, rules().price_again)
+            relink(lake, rules().events, rules().price_again)
             assert differences(tables(lake), at_once) == []
 
 

@@ -29,7 +29,7 @@ MIDDLE: datetime = moment((BASE_NS + HOUR) // 1000).astimezone(UTC)
 
 def again(lake: Lake, catalog: str, period: Period | None = None) -> Repriced:
     rules = rules_under(catalog)
-    return reprice(lake, rules.revenue, rules.price_again, prices_of(catalog), period)
+    return reprice(lake, rules.events, rules.price_again, prices_of(catalog), period)
 
 
 @pytest.mark.timeout(600)

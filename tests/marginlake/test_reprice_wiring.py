@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from analytics.event_rules import EventRules
 from analytics.reprice import reprice
 from lake.connect import Lake
 from marginlake.config import Config
@@ -27,7 +28,7 @@ def price_again(lake: Lake, given: Rules, config: Config) -> int:
     """How many rows of `costs` a re-pricing under these rules writes."""
     new = new_prices(config, given)
     done = reprice(
-        lake, given.revenue, given.price_again, new, after=lambda lake, _: settle_shared_hours(lake, given, LATER)
+        lake, given.events, given.price_again, new, after=lambda lake, _: settle_shared_hours(lake, given, LATER)
     )
     return done.changes.costs
 
@@ -58,7 +59,7 @@ def test_shares_of_an_hour_stay_and_follow_a_new_price(tmp_path: Path) -> None:
     """A settled hour is not unsettled by pricing it again; under another price it is shared anew, exactly."""
     config = Config(pricing={"override": ({"name": "pool", "provider": "openai", "per_hour": "2.49"},)})
     dearer = Config(pricing={"override": ({"name": "pool", "provider": "openai", "per_hour": "3.00"},)})
-    given, changed = (replace(rules_from(one, None), revenue=()) for one in (config, dearer))
+    given, changed = (replace(rules_from(one, None), events=EventRules()) for one in (config, dearer))
     empty_lake(tmp_path)
     with Lake.open(tmp_path, threads=1) as lake:
         land_into(lake, [captured()], given)
