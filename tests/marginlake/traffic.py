@@ -8,6 +8,7 @@ knows, spans of one id with different content, and days between the traces.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,22 +24,33 @@ TRACE_STARTS = (0, 7 * MILLISECOND, 3 * HOUR, 96 * HOUR)
 """Where the traces lie in time: twins within a day belong together, those further apart do not."""
 
 ANSWERS = (None, None, "chatcmpl-b94582cc7f8349f6a431c5a8", "msg_01XFDUDYJgAACzvnptvVoYEL", "chatcmpl-42")
+WORLD_APART_NS = 30 * 24 * HOUR
+"""Between one world and the next; see `worlds`."""
+
 MODELS = ("gpt-4o-mini", "gpt-4o-mini", "claude-sonnet-4-5", "house-model-9")
 KINDS = ("chat", "chat", "chat", "silent", "failed", "agent", "foreign", "work", "signal", "paid_signal", "billed_work")
 customers = st.sampled_from([None, None, "acme", "other"])
 products = st.sampled_from([None, "bot"])
-scopes = st.sampled_from([None, None, "7", "8"])
-keys = st.sampled_from([None, None, None, "order-1", "order-2"])
 amounts = st.sampled_from([None, 1, 2.5, "many"])
 
 
-def identity(draw: st.DrawFn) -> dict[str, object]:
+def scopes(world: int) -> st.SearchStrategy[str | None]:
+    """Scope ids; a world has its own."""
+    return st.sampled_from([None, None, f"{world}7", f"{world}8"])
+
+
+def keys(world: int) -> st.SearchStrategy[str | None]:
+    """Idempotency keys; a world has its own."""
+    return st.sampled_from([None, None, None, f"order-{world}-1", f"order-{world}-2"])
+
+
+def identity(draw: st.DrawFn, world: int) -> dict[str, object]:
     """What a span says of customer, product and scope, without what it does not say."""
-    said = {"customer.id": draw(customers), "product.id": draw(products), "marginlake.cost_scope": draw(scopes)}
+    said = {"customer.id": draw(customers), "product.id": draw(products), "marginlake.cost_scope": draw(scopes(world))}
     return {key: value for key, value in said.items() if value is not None}
 
 
-def usage(draw: st.DrawFn, kind: str) -> dict[str, object]:
+def usage(draw: st.DrawFn, kind: str, world: int) -> dict[str, object]:
     """Attributes of a model call, or of an agent that repeats what its calls used."""
     model = draw(st.sampled_from(MODELS))
     said: dict[str, Any] = {
@@ -46,7 +58,7 @@ def usage(draw: st.DrawFn, kind: str) -> dict[str, object]:
         "gen_ai.provider.name": "anthropic" if model.startswith("claude") else "openai",
         "gen_ai.request.model": model,
         "gen_ai.response.model": model,
-        "gen_ai.response.id": draw(st.sampled_from(ANSWERS)),
+        "gen_ai.response.id": _of_world(draw(st.sampled_from(ANSWERS)), world),
     }
     if kind in ("chat", "agent"):
         said["gen_ai.usage.input_tokens"] = draw(st.integers(10, 12))
@@ -56,44 +68,56 @@ def usage(draw: st.DrawFn, kind: str) -> dict[str, object]:
     return {key: value for key, value in said.items() if value is not None}
 
 
-def billing(draw: st.DrawFn) -> dict[str, object]:
+def _of_world(answer: str | None, world: int) -> str | None:
+    """A response id that no other world has; one that identifies nothing may come round again."""
+    return answer if answer is None or len(answer) < 20 else f"{answer[:-3]}{world:03}"
+
+
+def billing(draw: st.DrawFn, world: int) -> dict[str, object]:
     """The neutral attributes of a signal."""
     said = {
         "marginlake.signal.event_name": draw(st.sampled_from(["chat_message", "report"])),
         "marginlake.signal.quantity": draw(amounts),
         "marginlake.signal.cost_traced": draw(st.sampled_from([None, None, True, False])),
-        "marginlake.signal.idempotency_key": draw(keys),
+        "marginlake.signal.idempotency_key": draw(keys(world)),
     }
     return {key: value for key, value in said.items() if value is not None}
 
 
 @st.composite
-def versions_of_a_span(draw: st.DrawFn, trace: int, number: int, size: int) -> list[Record]:
+def versions_of_a_span(draw: st.DrawFn, world: int, trace: int, number: int, size: int) -> list[Record]:
     """One span, and now and then the same id again with other content."""
-    start = BASE_NS + TRACE_STARTS[trace] + draw(st.integers(0, 8)) * MILLISECOND
+    start = BASE_NS - world * WORLD_APART_NS + TRACE_STARTS[trace] + draw(st.integers(0, 8)) * MILLISECOND
     parent = draw(st.sampled_from([None, None, 99, *range(1, size + 1)]))
     library = draw(st.sampled_from(["one", "two"]))
     versions = []
     for _ in range(draw(st.sampled_from([1, 1, 1, 1, 2, 3]))):
         kind = draw(st.sampled_from(KINDS))
-        said, events, name = identity(draw), [], kind
+        said, events, name = identity(draw, world), [], kind
         if kind in ("chat", "silent", "failed", "agent"):
-            said |= usage(draw, kind)
+            said |= usage(draw, kind, world)
         elif kind == "foreign":
             said |= {"llm.acme.model": draw(st.sampled_from(MODELS)), "llm.acme.tokens.in": draw(st.integers(0, 3))}
         elif kind == "signal":
-            said |= billing(draw)
+            said |= billing(draw, world)
         elif kind == "billed_work":
             events = [
-                event("billed", billing(draw) | identity(draw), time_ns=start + draw(st.integers(0, 3)) * MILLISECOND)
+                event(
+                    "billed",
+                    billing(draw, world) | identity(draw, world),
+                    time_ns=start + draw(st.integers(0, 3)) * MILLISECOND,
+                )
             ]
         elif kind == "paid_signal":
             name = "paid.trace.signal"
-            data = {"quantity": 1, "paid": {"paid_scope_id": draw(scopes), "enable_cost_tracing": draw(st.booleans())}}
+            data = {
+                "quantity": 1,
+                "paid": {"paid_scope_id": draw(scopes(world)), "enable_cost_tracing": draw(st.booleans())},
+            }
             said |= {"event_name": "chat_message", "data": json.dumps(data), "enable_cost_tracing": draw(st.booleans())}
         sent = span(
             said,
-            trace_id=bytes([trace + 1]) * 16,
+            trace_id=bytes([trace + 1, world]) * 8,
             span_id=bytes([number]) * 8,
             parent_span_id=bytes([parent]) * 8 if parent else b"",
             name=name,
@@ -106,15 +130,20 @@ def versions_of_a_span(draw: st.DrawFn, trace: int, number: int, size: int) -> l
     return versions
 
 
+def _posted_at(world: int, minutes: int) -> str:
+    moment = datetime(2026, 11, 23, 21, minutes, tzinfo=UTC) - timedelta(days=30 * world)
+    return moment.isoformat()
+
+
 @st.composite
-def posted_signals(draw: st.DrawFn) -> Record:
+def posted_signals(draw: st.DrawFn, world: int) -> Record:
     """A signal by REST, which may claim a scope's costs and share its key with other signals."""
     body = {
         "eventName": draw(st.sampled_from(["chat_message", "report"])),
         "customer": {"externalCustomerId": draw(st.sampled_from(["acme", "other"]))},
-        "timestamp": f"2026-11-23T21:0{draw(st.integers(0, 3))}:00Z",
-        "data": {"paid": {"paid_scope_id": draw(scopes)}} if draw(st.booleans()) else None,
-        "idempotencyKey": draw(keys) or f"own-{draw(st.integers(0, 10**6))}",
+        "timestamp": _posted_at(world, draw(st.integers(0, 3))),
+        "data": {"paid": {"paid_scope_id": draw(scopes(world))}} if draw(st.booleans()) else None,
+        "idempotencyKey": draw(keys(world)) or f"own-{world}-{draw(st.integers(0, 10**6))}",
     }
     if product := draw(products):
         body["attribution"] = {"externalProductId": product}
@@ -122,23 +151,45 @@ def posted_signals(draw: st.DrawFn) -> Record:
 
 
 @st.composite
-def traffic(draw: st.DrawFn) -> list[Record]:
+def traffic(draw: st.DrawFn, world: int = 0) -> list[Record]:
     """Records in the order of drawing; some occur twice."""
     records: list[Record] = []
     for trace in range(draw(st.integers(1, 4))):
         size = draw(st.integers(1, 5))
         for number in range(1, size + 1):
-            records += draw(versions_of_a_span(trace, number, size))
-    records += draw(st.lists(posted_signals(), max_size=3))
+            records += draw(versions_of_a_span(world, trace, number, size))
+    records += draw(st.lists(posted_signals(world), max_size=3))
     return records + draw(st.lists(st.sampled_from(records), max_size=3))
+
+
+def deal(draw: st.DrawFn, records: list[Record], most: int) -> list[list[Record]]:
+    """Records in another order, dealt into two to `most` batches."""
+    batches: list[list[Record]] = [[] for _ in range(draw(st.integers(2, most)))]
+    for record in draw(st.permutations(records)):
+        batches[draw(st.integers(0, len(batches) - 1))].append(record)
+    return [batch for batch in batches if batch]
 
 
 @st.composite
 def dealt(draw: st.DrawFn) -> tuple[list[Record], list[list[Record]]]:
     """Traffic, and the same in another order, dealt into batches."""
     records = draw(traffic())
-    shuffled = draw(st.permutations(records))
-    batches: list[list[Record]] = [[] for _ in range(draw(st.integers(2, 4)))]
-    for record in shuffled:
-        batches[draw(st.integers(0, len(batches) - 1))].append(record)
-    return records, [batch for batch in batches if batch]
+    return records, deal(draw, records, 4)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, count: int) -> tuple[list[Record], list[list[Record]]]:
+    """`count` independent examples of `dealt` at once, so that one lake tries them all.
+
+    They have no trace, scope, key, response id or month in common, so what goes wrong in one goes wrong.
+    """
+    records: list[Record] = []
+    batches: list[list[Record]] = []
+    for world in range(count):
+        own = draw(traffic(world))
+        records += own
+        for number, batch in enumerate(deal(draw, own, 4)):
+            if number == len(batches):
+                batches.append([])
+            batches[number] += batch
+    return records, batches
