@@ -91,7 +91,7 @@ def without_nul(frame: pl.DataFrame) -> pl.DataFrame:
     DuckLake sends the values one looks for into its catalog, so a single id with a NUL would make every later commit
     that meets it fail. Texts that are JSON have their NULs escaped and stay as they are.
     """
-    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String and name != "attributes"]
     found = frame.select(pl.col(texts).str.contains("\0", literal=True).any())
     spoilt = [name for name in texts if found[name].item()]
     return frame.with_columns(pl.col(spoilt).str.replace_all("\0", "\ufffd", literal=True)) if spoilt else frame
@@ -99,6 +99,8 @@ def without_nul(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _versions(spans: pl.DataFrame) -> list[pl.DataFrame]:
     """The spans, once each; further versions of a span (same id, other content) are in frames of their own."""
+    if spans["span_id"].n_unique() == spans.height:
+        return [spans]
     distinct = spans.unique([*_KEY, "content_hash"], keep="first", maintain_order=True)
     if not distinct.select(pl.struct(_KEY).is_duplicated().any()).item():
         return [distinct]

@@ -123,6 +123,10 @@ def provider_of_family(model: pl.Expr) -> pl.Expr:
     return pl.coalesce(makers)
 
 
+_SETTLED: Final = ("provider", "provider_inferred", "region")
+_TOLD_BY: Final = ("provider", "host", "region", "request_model", "response_model")
+
+
 def settle_provider(readings: pl.DataFrame) -> pl.DataFrame:
     """Replace ``provider`` by its canonical id, add ``provider_inferred`` (Boolean) and complete ``region``.
 
@@ -130,6 +134,14 @@ def settle_provider(readings: pl.DataFrame) -> pl.DataFrame:
     the model id's own prefix; the model family (inferred). Frame in, frame out; needs provider, host, region,
     request_model, response_model.
     """
+    # thousands of calls tell of their provider in a handful of ways, and each way takes dozens of searches
+    distinct = readings.select(_TOLD_BY).unique(maintain_order=True)
+    settled = _settled(distinct).select(pl.col(name).alias(f"_{name}") for name in _SETTLED)
+    known = readings.join(distinct.hstack(settled), on=_TOLD_BY, how="left", nulls_equal=True, maintain_order="left")
+    return known.with_columns(pl.col(f"_{name}").alias(name) for name in _SETTLED).drop(settled.columns)
+
+
+def _settled(readings: pl.DataFrame) -> pl.DataFrame:
     slot, host = fold_provider(pl.col("provider")), provider_of_host(pl.col("host"))
     model = pl.coalesce("request_model", "response_model")
     named = readings.with_columns(

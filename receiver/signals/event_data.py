@@ -73,6 +73,12 @@ def loads(text: bytes) -> Any:
     return json.loads(text, parse_int=_Digits, parse_float=_Digits, parse_constant=lambda _: None)
 
 
+def read_texts(texts: pl.Series) -> pl.DataFrame:
+    """What the JSON texts (String|null) say, a row each, with the columns of ``EVENT_DATA_SCHEMA``."""
+    read = {text: read_text(text) for text in texts.unique().to_list()}
+    return event_data_frame(map(read.__getitem__, texts.to_list()))
+
+
 def event_data_frame(read: Iterable[EventData]) -> pl.DataFrame:
     """One row per signal with the columns of ``EVENT_DATA_SCHEMA``."""
     return pl.DataFrame(list(read), schema=EVENT_DATA_SCHEMA, orient="row")

@@ -9,7 +9,7 @@ from receiver import wide
 from receiver.frames import REJECTED_SCHEMA, UTC_MICROS
 from receiver.identity import IdentityConfig, own_identity
 from receiver.signals import schema
-from receiver.signals.event_data import event_data_frame, quantity, read_text
+from receiver.signals.event_data import quantity, read_texts
 
 _DEFAULT_IDENTITY: Final = IdentityConfig()
 
@@ -132,7 +132,7 @@ def _neutral_columns(frame: pl.DataFrame) -> list[pl.Expr]:
 
 
 def _signals(found: pl.DataFrame) -> pl.DataFrame:
-    said = event_data_frame(map(read_text, found["raw_data"]))
+    said = read_texts(found["raw_data"])
     claim = pl.coalesce("raw_cost_scope", "data_cost_scope")
     return (
         found.hstack(said)
