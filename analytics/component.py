@@ -19,7 +19,7 @@ from receiver.dialects.schema import CALL_SCHEMA
 
 SPAN_COLUMNS = (
     *SPAN_KEY, "parent_span_id", "own_customer_id", "own_product_id", "own_cost_scope",
-    "start_time", "duration_ns", *IDENTITY,
+    "start_time", "duration_ns", "sampling_weight", *IDENTITY,
 )  # fmt: skip
 PRICE_COLUMNS = (
     "model", "match", "rate_id", "catalog_id", "rate_note", "input_cost_usd", "cache_read_cost_usd",

@@ -61,11 +61,11 @@ def _filled(signals: pl.DataFrame, spans: pl.DataFrame, by: str) -> pl.DataFrame
 
 
 def inherit_calls(calls: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """Add to calls what their span knows: customer_id, product_id, cost_scope and the three own_ columns.
+    """Add to calls what their span knows: customer_id, product_id, cost_scope, their own_ columns, sampling_weight.
 
     calls: trace_id, span_id. spans: the result of `inherit`, (trace_id, span_id) unique, holding the span of every
     call. Rows keep their order.
     """
-    names = [*IDENTITY, *(f"own_{name}" for name in IDENTITY)]
+    names = [*IDENTITY, *(f"own_{name}" for name in IDENTITY), "sampling_weight"]
     known = spans.select(*SPAN_KEY, *names)
     return calls.drop(names, strict=False).join(known, on=SPAN_KEY, how="left", maintain_order="left")

@@ -5,6 +5,9 @@ import polars as pl
 from analytics.frames import COST_LINKS, conform
 from analytics.split import split_evenly
 
+SHARED = "_split"
+"""How the rule of a link ends whose cost several signals share."""
+
 
 def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     """Rows of the table `cost_links`: every billable cost that some signal bears, split evenly when several do.
@@ -31,7 +34,7 @@ def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     shared = pairs["cost_id"].is_duplicated()
     if not shared.any():
         return conform(pairs, COST_LINKS)
-    split = split_evenly(pairs.filter(shared)).with_columns(rule=pl.col("rule") + "_split")
+    split = split_evenly(pairs.filter(shared)).with_columns(rule=pl.col("rule") + SHARED)
     return pl.concat([conform(pairs.filter(~shared), COST_LINKS), conform(split, COST_LINKS)])
 
 

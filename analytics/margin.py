@@ -13,6 +13,7 @@ from analytics.frames import (
     int128,
     to_pico,
 )
+from analytics.link import SHARED
 from analytics.revenue import apply_revenue
 
 PERCENT = pl.Decimal(18, 6)
@@ -20,40 +21,64 @@ _PERCENT_LIMIT = 10**18
 _MICRO_PERCENT = 100 * 10**6
 
 
-def margins(signals: pl.DataFrame, cost_links: pl.DataFrame, costs: pl.DataFrame, rules: EventRules) -> pl.DataFrame:
+def margins(
+    signals: pl.DataFrame,
+    cost_links: pl.DataFrame,
+    costs: pl.DataFrame,
+    rules: EventRules,
+    others: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Rows of the table `event_margins` without its bookkeeping: one per signal.
 
     signals: the columns of the table `signals` after inheritance. cost_links: all links of these signals. costs:
-    cost_id and status of the costs linked. rules: what the events earn.
+    cost_id, status and whole cost_usd of the costs linked. rules: what the events earn. others: the other events of
+    their billing periods (see `apply_revenue`).
 
     cost_status: 'untraced' (not cost traced, or nothing to trace by: no trace, and no scope with a customer): cost
     NULL. 'no_calls': cost 0. 'complete': every call's cost is known. 'partial': cost_usd is the known part. 'unpriced':
     no call's cost is known: cost NULL. The margin is NULL unless revenue is known and the cost is complete.
+    With `attribution` 'each' an event shows costs that it shares in full, and says so in cost_repeated.
     """
-    calls = cost_links.select("signal_id", "cost_id", "cost_usd").join(
-        costs.select("cost_id", (pl.col("status") == "unpriced").alias("unpriced")), on="cost_id", how="left"
+    calls = cost_links.select("signal_id", "cost_id", "cost_usd", "rule").join(
+        costs.select("cost_id", "status", pl.col("cost_usd").alias("whole")), on="cost_id", how="left"
+    )
+    shared = pl.col("rule").str.ends_with(SHARED) & pl.lit(rules.attribution == "each")
+    calls = calls.with_columns(
+        shared=shared,
+        unpriced=pl.col("status") == "unpriced",
+        cost_usd=pl.when(shared).then(pl.col("whole").cast(MONEY)).otherwise("cost_usd"),
     )
     borne = calls.group_by("signal_id").agg(
         pl.col("cost_usd").sum().alias("known_cost"),
         pl.len().cast(pl.Int64).alias("model_calls"),
         pl.col("unpriced").sum().cast(pl.Int64).alias("unpriced_calls"),
+        pl.col("shared").any().alias("cost_repeated"),
     )
     frame = signals.join(borne, on="signal_id", how="left", maintain_order="left")
     frame = frame.with_columns(
-        pl.col("model_calls", "unpriced_calls").fill_null(0), cost_status=_status(), value_usd=pl.lit(None, MONEY)
+        pl.col("model_calls", "unpriced_calls").fill_null(0),
+        pl.col("cost_repeated").fill_null(False),
+        cost_status=_status(),
+        value_usd=pl.lit(None, MONEY),
     )
     # what an event earns may hang on what it cost
-    frame = apply_revenue(frame, rules.revenue)
+    frame = apply_revenue(frame, rules.revenue, rules.fx, others)
     known = ~pl.col("cost_status").is_in(["untraced", "unpriced"])
-    complete = pl.col("cost_status").is_in(["complete", "no_calls"])
     # Decimal sums keep 12 decimals exactly; an event without calls cost nothing, which is known
-    cost = pl.when(known).then(pl.col("known_cost").fill_null(0))
+    frame = frame.with_columns(cost_usd=_fitting(pl.when(known).then(pl.col("known_cost").fill_null(0)), "cost_usd"))
+    return conform(with_margin(frame), EVENT_MARGINS)
+
+
+def with_margin(frame: pl.DataFrame) -> pl.DataFrame:
+    """Set margin_usd and margin_pct by revenue_usd, cost_usd and cost_status; columns that are there are replaced."""
+    complete = pl.col("cost_status").is_in(["complete", "no_calls"])
     margin = pl.when(complete).then(pl.col("revenue_usd").cast(MONEY_SUM) - pl.col("cost_usd"))
-    frame = frame.with_columns(cost_usd=cost).with_columns(margin_usd=margin)
-    # a sum that the table has no room for (a million dollars an event) must not stop everybody else's rows
-    room = {name: EVENT_MARGINS[name] for name in ("cost_usd", "margin_usd")}
-    frame = frame.with_columns(pl.col(name).cast(dtype, strict=False) for name, dtype in room.items())
-    return conform(frame.with_columns(margin_pct=_percent()), EVENT_MARGINS)
+    return frame.with_columns(margin_usd=_fitting(margin, "margin_usd")).with_columns(margin_pct=_percent())
+
+
+def _fitting(money: pl.Expr, column: str) -> pl.Expr:
+    """A sum that the table has no room for (a million dollars an event) must not stop everybody else's rows."""
+    return money.cast(EVENT_MARGINS[column], strict=False)
 
 
 def _status() -> pl.Expr:

@@ -13,11 +13,12 @@ import polars as pl
 from analytics.component import Component, Pricer, Seeds, load_component
 from analytics.customer_prices import before_settling, settled_prices
 from analytics.event_rules import EventRules
-from analytics.frames import COST_LINKS, IDENTITY, SPAN_KEY
+from analytics.frames import COST_LINKS, COSTS, IDENTITY, SPAN_KEY
 from analytics.inherit import inherit, inherit_calls, inherit_signals
 from analytics.likeness import LIKENESS
-from analytics.link import link
+from analytics.link import SHARED, link
 from analytics.margin import margins
+from analytics.period_mates import mates_of, rework_mates
 from analytics.settle import settle
 from analytics.twins import response_ids
 from lake.commit import Transaction
@@ -117,7 +118,7 @@ def _with_rows(tx: Transaction, bearers: pl.DataFrame, ids: pl.Series) -> pl.Dat
 def refresh_margins(tx: Transaction, signals: pl.DataFrame, rules: EventRules) -> int:
     """Work out revenue and margin of these signals (rows of the table) again from their links; how many changed."""
     no_links = pl.DataFrame(schema=COST_LINKS)
-    no_costs = pl.DataFrame(schema={"cost_id": pl.String, "status": pl.String})
+    no_costs = pl.DataFrame(schema={name: COSTS[name] for name in _KNOWN})
     return _write_margins(tx, signals, no_links, no_costs, signals.select("signal_id").clear(), rules)
 
 
@@ -129,6 +130,7 @@ _NARROW = (
     "own_cost_scope",
     "start_time",
     "duration_ns",
+    "sampling_weight",
 )
 
 
@@ -183,14 +185,22 @@ def _write_margins(
     ids = signals.select("signal_id")
     stored = tx.semi("cost_links", list(COST_LINKS), ids, "signal_id")
     elsewhere = stored.join(costs, on="cost_id", how="anti")
-    status = pl.concat([costs.select("cost_id", "status"), _statuses(elsewhere)])
+    known = pl.concat([costs.select(_KNOWN), _known(tx, elsewhere, rules)])
     own = links.join(ids, on="signal_id", how="semi")
-    rows = margins(signals, pl.concat([own, elsewhere]), status, rules)
+    mates = mates_of(tx, signals, gone, rules)
+    rows = margins(signals, pl.concat([own, elsewhere]), known, rules, mates)
     keys = pl.concat([ids, gone.select("signal_id")]).unique()
-    return _write(tx, "event_margins", keys, rows, "updated_at")
+    changed = _write(tx, "event_margins", keys, rows, "updated_at")
+    return changed + rework_mates(tx, mates, signals, rules)
 
 
-def _statuses(links: pl.DataFrame) -> pl.DataFrame:
-    """cost_id and status of linked costs that are not at hand: a link without money is an unpriced call."""
+_KNOWN = ("cost_id", "status", "cost_usd")
+
+
+def _known(tx: Transaction, links: pl.DataFrame, rules: EventRules) -> pl.DataFrame:
+    """cost_id, status and whole cost_usd of linked costs that are not at hand."""
+    if rules.attribution == "each" and links.select(pl.col("rule").str.ends_with(SHARED).any()).item():
+        return tx.semi("costs", _KNOWN, links.select("cost_id"), "cost_id")
+    # a link without money is an unpriced call, and without shared costs the link has the whole of it
     unpriced = pl.when(pl.col("cost_usd").is_null()).then(pl.lit("unpriced")).otherwise(pl.lit("priced"))
-    return links.select("cost_id", unpriced.alias("status")).unique("cost_id")
+    return links.select("cost_id", unpriced.alias("status"), "cost_usd").unique("cost_id")

@@ -9,6 +9,7 @@ from analytics.again import around, seeds_of
 from analytics.component import Pricer
 from analytics.event_rules import EventRules
 from analytics.period import Period
+from analytics.period_mates import settle_periods
 from analytics.recompute import Changes, refresh_margins
 from lake.commit import Transaction
 from lake.connect import Lake
@@ -33,7 +34,8 @@ def relink(
     ingest. `progress(done, total)` counts traces and signals. Returns what was (or, in a dry run, would be) written.
     """
     if not dry_run:
-        return _recompute_all(lake, lake.run, rules, price, period or Period(), progress)
+        changes = _recompute_all(lake, lake.run, rules, price, period or Period(), progress)
+        return changes + Changes(margins=settle_periods(lake, rules))
     # One transaction that is rolled back: a later step sees what an earlier one would have written, and counts it once.
     with lake.reading() as tx:
         return _recompute_all(lake, lambda work: work(tx), rules, price, period or Period(), progress)

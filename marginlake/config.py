@@ -82,6 +82,12 @@ class PricingConfig(_Section):
     fx: tuple[dict[str, Any], ...] = ()
 
 
+class LinkingConfig(_Section):
+    """Whether events that share a cost show their part of it, or all of it each (totals count it once)."""
+
+    attribution: Literal["split", "each"] = "split"
+
+
 class MaintenanceConfig(_Section):
     """Upkeep of the lake: small files merged, old snapshots expired, files deleted once no reader can need them."""
 
@@ -112,6 +118,7 @@ class Config(BaseSettings):
     commit: CommitConfig = CommitConfig()
     identity: IdentityConfig = IdentityConfig()
     pricing: PricingConfig = PricingConfig()
+    linking: LinkingConfig = LinkingConfig()
     maintenance: MaintenanceConfig = MaintenanceConfig()
     lake: LakeConfig = LakeConfig()
     revenue: tuple[dict[str, Any], ...] = ()

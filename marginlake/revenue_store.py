@@ -1,22 +1,32 @@
 """The revenue rules as the lake keeps them: what `import` and `relink` use when no configuration file names any."""
 
+from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
+import orjson
 import polars as pl
 
 from analytics.event_rules import EventRules
+from analytics.period_mates import settle_periods
 from analytics.recompute import refresh_margins
+from analytics.revenue_rules import RevenueRule
 from lake.commit import Transaction
 from lake.connect import Lake
 from lake.schema import TABLES
 
 _SCHEMA = TABLES["revenue_rules"].polars_schema
+_FIELDS = {"condition": "when"}
+"""Columns that are named otherwise than the rule's field, whose name is a word of SQL."""
 
 
 def stored_rules(lake: Lake) -> list[dict[str, Any]]:
     """The rules in the lake, as entries that `parse_rules` reads."""
     rows = lake.read("SELECT * FROM revenue_rules ORDER BY rule_id")
-    return [{key: value for key, value in row.items() if value is not None} for row in rows.iter_rows(named=True)]
+    return [
+        {_FIELDS.get(key, key): value for key, value in row.items() if value is not None}
+        for row in rows.iter_rows(named=True)
+    ]
 
 
 def adopt_rules(lake: Lake, rules: EventRules) -> int:
@@ -24,9 +34,7 @@ def adopt_rules(lake: Lake, rules: EventRules) -> int:
 
     Returns how many rows of event_margins changed.
     """
-    wanted = pl.DataFrame(
-        [[getattr(rule, name) for name in _SCHEMA] for rule in rules.revenue], schema=_SCHEMA, orient="row"
-    )
+    wanted = pl.DataFrame([_row(rule) for rule in rules.revenue], schema=_SCHEMA, orient="row")
 
     def work(tx: Transaction) -> int:
         held = tx.read("SELECT * FROM revenue_rules").cast(_SCHEMA)
@@ -37,4 +45,31 @@ def adopt_rules(lake: Lake, rules: EventRules) -> int:
         signals = tx.read("SELECT * FROM signals")
         return refresh_margins(tx, signals.cast(TABLES["signals"].polars_schema), rules)
 
-    return lake.run(work)
+    return lake.run(work) + settle_periods(lake, rules)
+
+
+def _row(rule: RevenueRule) -> list[object]:
+    """The rule as a row; what it does not say is NULL."""
+    said: dict[str, object] = {name: getattr(rule, _FIELDS.get(name, name)) for name in _SCHEMA}
+    said |= {name: _json([_given(asdict(each)) for each in getattr(rule, name)]) for name in ("tiers", "brackets")}
+    if rule.when is not None:
+        when = {"field": rule.when.path, "operator": rule.when.comparison, "value": rule.when.value}
+        said["condition"] = _json(_given(when))
+    said["period_months"] = rule.period_months if rule.by_period else None
+    said["spread"] = rule.spread or None
+    return list(said.values())
+
+
+def _given(said: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _json(content: object) -> str | None:
+    """JSON whose numbers are as exact as the amounts; None for nothing."""
+    return orjson.dumps(content, default=_as_written).decode() if content else None
+
+
+def _as_written(value: object) -> orjson.Fragment:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(f"{value:f}")
+    raise TypeError(f"not a JSON value: {type(value).__name__}")

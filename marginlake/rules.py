@@ -9,7 +9,8 @@ from typing import Any
 import xxhash
 
 from analytics.event_rules import EventRules
-from analytics.revenue_rules import RevenueError, parse_rules
+from analytics.revenue_parse import parse_rules
+from analytics.revenue_rules import RevenueError
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, Pricer, choose
 from marginlake.config import Config, ConfigError
 from marginlake.tokenizers import tokenizers_of
@@ -74,7 +75,7 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
         identity=identity,
         catalog=price_again.current,
         price_again=price_again,
-        events=EventRules(revenue=revenue),
+        events=EventRules(revenue=revenue, fx=price_again.fx, attribution=config.linking.attribution),
         capture_content=config.capture_content,
         dialects=(*own, *DIALECTS),
         own_dialects=_fingerprint(config.dialects),

@@ -1,4 +1,4 @@
-"""Upkeep while the service runs: journal segments go to the archive, shared hours are settled, small files merged."""
+"""Upkeep while the service runs: segments are archived, hours and billing periods settled, small files merged."""
 
 import threading
 import time
@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import structlog
 
+from analytics.period_mates import settle_periods
 from analytics.recompute import Changes
 from analytics.shared_hours import settle_hours
 from lake.connect import Lake
@@ -25,6 +26,7 @@ log = structlog.get_logger("upkeep")
 
 ARCHIVE_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
+SETTLE_OVERLAP = timedelta(minutes=10)
 
 
 class Upkeep:
@@ -46,6 +48,7 @@ class Upkeep:
         self._config = config
         self._committed = committed
         self._rules = rules
+        self._periods_settled: datetime | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="marginlake-upkeep", daemon=True)
 
@@ -67,6 +70,7 @@ class Upkeep:
             self._attempt("archive", self._archive)
             if time.monotonic() >= next_settling:
                 self._attempt("shared hours", self._settle)
+                self._attempt("billing periods", self._settle_periods)
                 next_settling = time.monotonic() + SETTLE_SECONDS
             if time.monotonic() >= next_maintenance:
                 self._attempt("maintenance", self._maintain)
@@ -91,6 +95,14 @@ class Upkeep:
         changes = settle_shared_hours(self._lake, self._rules())
         if changes.costs:
             log.info("shared hours settled", calls=changes.costs, events=changes.margins)
+
+    def _settle_periods(self) -> None:
+        begun = datetime.now(UTC)
+        changed = settle_periods(self._lake, self._rules().events, self._periods_settled)
+        # what was being written when it began may carry an earlier time
+        self._periods_settled = begun - SETTLE_OVERLAP
+        if changed:
+            log.info("billing periods settled", events=changed)
 
     def _maintain(self) -> None:
         report = maintain(self._lake, policy_of(self._config), stop=self._stop.is_set)

@@ -45,6 +45,11 @@ EVENT_MARGINS = Table(
         Column("unpriced_calls", "BIGINT", "How many of them have no known price."),
         Column("cost_status", "VARCHAR", "complete, no_calls, partial, unpriced or untraced.", required=True),
         Column("updated_at", TIME, "When we worked it out (bookkeeping)."),
+        Column("recurring_usd", MONEY, "The event's share of a recurring fee, part of revenue_usd."),
+        Column("original_currency", "VARCHAR", "Currency in which it earns, where that is not US dollars."),
+        Column("original_revenue", MONEY, "What it earns in that currency, without a share of a fee."),
+        Column("fx_rate", MONEY, "US dollars for one unit of that currency on that day."),
+        Column("cost_repeated", "BOOLEAN", "Whether other events show the same costs in full: do not add cost_usd up."),
     ),
 )
 
@@ -62,5 +67,6 @@ EVENT_VALUES = Table(
         Column("unit", "VARCHAR", "Unit of amount."),
         Column("value_usd", MONEY, "What that is worth."),
         Column("model_version", "VARCHAR", "Version of the value model that says so."),
+        Column("note", "VARCHAR", "Why the amount or its worth is unknown."),
     ),
 )

@@ -121,6 +121,7 @@ COSTS = Table(
         Column("original_cost", MONEY, "The cost in that currency."),
         Column("fx_rate", MONEY, "US dollars for one unit of that currency on that day."),
         Column("likeness", "VARCHAR", "Under what the same call is looked for in other traces; NULL: it need not be."),
+        Column("sampling_weight", "DECIMAL(18,6)", "How many calls this one stands for; NULL when not sampled."),
     ),
 )
 

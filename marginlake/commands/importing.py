@@ -19,6 +19,7 @@ def import_(
     config: ConfigFile = None,
 ) -> int:
     """Import files of OTLP requests. The same file twice changes nothing; an interrupted import can be resumed."""
+    from analytics.period_mates import settle_periods
     from lake.connect import Lake
     from marginlake.importer import import_file
     from marginlake.revenue_store import adopt_rules, stored_rules
@@ -49,6 +50,7 @@ def import_(
             )
             sys.stdout.flush()
         settle_shared_hours(lake, rules)
+        settle_periods(lake, rules.events)
     if unreadable:
         raise CommandError(f"{unreadable} requests could not be read; the table rejected says which and why")
     return 0

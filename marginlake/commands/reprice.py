@@ -14,6 +14,7 @@ from marginlake.logs import configure_logs
 from marginlake.output import write_result
 
 if TYPE_CHECKING:
+    from analytics.period_mates import settle_periods
     from analytics.reprice import Repriced
     from analytics.reprice_difference import Difference
 
@@ -73,6 +74,7 @@ def reprice(
                 stop=interrupted.is_set,
                 after=lambda lake, period: settle_shared_hours(lake, rules),
             )
+        settle_periods(lake, rules.events)
     return _told(done)
 
 

@@ -26,6 +26,7 @@ ZERO = Decimal(0)
 SPANS = {
     "trace_id": pl.String, "span_id": pl.String, "parent_span_id": pl.String, "start_time": TIME,
     "own_customer_id": pl.String, "own_product_id": pl.String, "own_cost_scope": pl.String,
+    "sampling_weight": pl.Decimal(18, 6),
 }  # fmt: skip
 COUNTS = (
     "input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens",

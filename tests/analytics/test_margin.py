@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from analytics.revenue import RevenueRule
+from analytics.revenue_rules import RevenueRule
 from tests.analytics.scene import Scene
 
 STARTER = RevenueRule(rule_id="starter", credits=Decimal(1), credit_value_usd=Decimal("0.058"))

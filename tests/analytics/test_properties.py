@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.revenue import RevenueRule
+from analytics.revenue_rules import RevenueRule
 from tests.analytics.lakelike import broken, lake_of
 from tests.analytics.scene import Outcome, Scene
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.revenue import RevenueError, RevenueRule, apply_revenue, parse_rules
+from analytics.revenue import apply_revenue
+from analytics.revenue_parse import parse_rules
+from analytics.revenue_rules import RevenueError, RevenueRule
 from tests.analytics.scene import SIGNALS, START, Scene, moment
 
 PICODOLLAR = Decimal("0.000000000001")
@@ -172,7 +174,7 @@ def test_a_rule_without_a_name_is_named_after_its_content() -> None:
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"unit_price": 1}, "entry 1: unit_price: unknown key"),
+        ({"price": 1}, "entry 1: price: unknown key"),
         ({"event": "x"}, "entry 1: unit_price_usd: missing"),
         ({"name": "a", "unit_price_usd": "free"}, "entry 1 (a): unit_price_usd: 'free' is not an amount"),
         ({"unit_price_usd": -1}, "unit_price_usd: -1 must be zero or more"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analytics.event_rules import EventRules
-from analytics.revenue_rules import parse_rules
+from analytics.revenue_parse import parse_rules
 from lake.connect import Lake
 from marginlake.config import Config
 from marginlake.revenue_store import adopt_rules, stored_rules
