@@ -38,6 +38,9 @@ _DECIMALS: Final = {
 }  # fmt: skip
 """What the lake's table of rules has room for."""
 
+_LARGE: Final = ("plan_price", "recurring_fee")
+"""What customers pay for whole periods: up to a billion."""
+
 _FIRST_FIELDS: Final = 10
 """Fields that were always part of a derived name; later ones are only where they say something."""
 
@@ -102,9 +105,10 @@ def _check(rule: RevenueRule, where: str) -> None:
             )
     for key, decimals in _DECIMALS.items():
         given = getattr(rule, key)
+        digits = 9 if key in _LARGE else 18 - decimals
         units = None if given is None else given * 10**decimals
-        if units is not None and (units != units.to_integral_value() or units >= MONEY_LIMIT):
-            raise RevenueError(f"{where}: {key}: {given} does not fit {18 - decimals} digits and {decimals} decimals")
+        if units is not None and (units != units.to_integral_value() or given >= 10**digits):
+            raise RevenueError(f"{where}: {key}: {given} does not fit {digits} digits and {decimals} decimals")
     try:
         if rule.unit is not None:
             ratio(rule.unit)

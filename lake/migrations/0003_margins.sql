@@ -36,7 +36,7 @@ ALTER TABLE revenue_rules ADD COLUMN unit_price DECIMAL(18,12);
 
 COMMENT ON COLUMN revenue_rules.unit_price IS 'What a quantity of one earns, in currency.';
 
-ALTER TABLE revenue_rules ADD COLUMN plan_price DECIMAL(18,12);
+ALTER TABLE revenue_rules ADD COLUMN plan_price DECIMAL(38,12);
 
 COMMENT ON COLUMN revenue_rules.plan_price IS 'What a plan costs; divided by plan_credits it is the value of a credit.';
 
@@ -72,7 +72,7 @@ ALTER TABLE revenue_rules ADD COLUMN condition JSON;
 
 COMMENT ON COLUMN revenue_rules.condition IS 'What must hold of the signal''s data for it to earn: field, operator, value.';
 
-ALTER TABLE revenue_rules ADD COLUMN recurring_fee DECIMAL(18,12);
+ALTER TABLE revenue_rules ADD COLUMN recurring_fee DECIMAL(38,12);
 
 COMMENT ON COLUMN revenue_rules.recurring_fee IS 'What a customer pays per billing period whatever happens, in currency.';
 

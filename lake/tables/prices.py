@@ -101,7 +101,9 @@ REVENUE_RULES = Table(
         Column("valid_to", TIME, "In force until just before."),
         Column("currency", "VARCHAR", "Currency of the amounts not named _usd; NULL: US dollars."),
         Column("unit_price", MONEY, "What a quantity of one earns, in currency."),
-        Column("plan_price", MONEY, "What a plan costs; divided by plan_credits it is the value of a credit."),
+        Column(
+            "plan_price", "DECIMAL(38,12)", "What a plan costs; divided by plan_credits it is the value of a credit."
+        ),
         Column("plan_credits", "DECIMAL(18,6)", "Credits that a plan grants."),
         Column("brackets", "JSON", "Credits by the quantity of the event: up_to, credits or credits_per_unit."),
         Column("tiers", "JSON", "Prices by the quantity of the billing period: up_to, unit_price, flat."),
@@ -110,7 +112,9 @@ REVENUE_RULES = Table(
         Column("revenue_path", "VARCHAR", "Where in the signal's data its own figure stands."),
         Column("currency_path", "VARCHAR", "Where in the signal's data the currency of that figure stands."),
         Column("condition", "JSON", "What must hold of the signal's data for it to earn: field, operator, value."),
-        Column("recurring_fee", MONEY, "What a customer pays per billing period whatever happens, in currency."),
+        Column(
+            "recurring_fee", "DECIMAL(38,12)", "What a customer pays per billing period whatever happens, in currency."
+        ),
         Column("spread", "BOOLEAN", "Whether that fee is divided among the events of the period."),
         Column("period_months", "BIGINT", "Length of the billing period; NULL: one month."),
         Column("anchor_day", "BIGINT", "Day of the month on which it begins; NULL: that of valid_from, else 1."),
