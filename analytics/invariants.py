@@ -129,15 +129,23 @@ MARGINS_MATCH_LINKS = Invariant(
     SELECT m.signal_id, m.cost_status, m.cost_usd, l.cost_usd AS linked_usd, m.model_calls, l.calls
     FROM event_margins m
     LEFT JOIN (
-        SELECT signal_id, sum(cost_usd) AS cost_usd, count(*) AS calls, count(*) - count(cost_usd) AS unpriced
-        FROM cost_links GROUP BY signal_id
+        SELECT signal_id, count(*) AS calls, count(*) - count(cost_usd) AS unpriced,
+               CASE WHEN bool_or(coalesce(repeating.cost_repeated, false)) THEN sum(repeating.whole_usd)
+                    ELSE sum(cost_usd) END AS cost_usd
+        FROM cost_links
+        LEFT JOIN (
+            SELECT r.signal_id, k.cost_id, true AS cost_repeated, c.cost_usd AS whole_usd
+            FROM (SELECT signal_id FROM event_margins WHERE cost_repeated) r
+            JOIN cost_links k USING (signal_id) JOIN costs c USING (cost_id)
+        ) repeating USING (signal_id, cost_id)
+        GROUP BY signal_id
     ) l USING (signal_id)
     WHERE m.model_calls IS DISTINCT FROM coalesce(l.calls, 0)
        OR m.unpriced_calls IS DISTINCT FROM coalesce(l.unpriced, 0)
        OR m.cost_usd IS DISTINCT FROM
             CASE WHEN m.cost_status IN ('untraced', 'unpriced') THEN NULL ELSE coalesce(l.cost_usd, 0) END
     """,
-    "The cost and calls of an event must be those of its links.",
+    "The cost and calls of an event must be those of its links, or the whole costs where it repeats them.",
 )
 
 MARGIN_IS_REVENUE_LESS_COST = Invariant(

@@ -16,7 +16,7 @@ UNCLAIMED_COSTS = View(
 
 COST_BY_MODEL_DAILY = View(
     "cost_by_model_daily",
-    "Calls, tokens and cost per day, provider and model.",
+    "Calls, tokens and cost per day, provider and model. estimated_: sampled calls count for what they stand for.",
     """
 SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
        provider,
@@ -27,7 +27,9 @@ SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
        sum(cache_read_tokens)::BIGINT AS cache_read_tokens,
        sum(output_tokens)::BIGINT AS output_tokens,
        sum(reasoning_tokens)::BIGINT AS reasoning_tokens,
-       sum(cost_usd) AS cost_usd
+       sum(cost_usd) AS cost_usd,
+       sum(coalesce(sampling_weight, 1)) AS estimated_calls,
+       sum(cost_usd * coalesce(sampling_weight, 1))::DECIMAL(38,12) AS estimated_cost_usd
 FROM billable_costs
 GROUP BY ALL
 """,
@@ -110,8 +112,22 @@ GROUP BY ALL
 
 MARGIN_BY_EVENT = View(
     "margin_by_event",
-    "Per product and event: how often, what it earns, costs and leaves on average.",
+    "Per product and event: how often, what it earns, costs and leaves on average. A cost that several events show in "
+    "full counts once, in its shares.",
     """
+WITH shares AS (
+    SELECT signal_id, sum(cost_usd) AS shared_usd
+    FROM cost_links
+    SEMI JOIN (SELECT signal_id FROM event_margins WHERE cost_repeated) USING (signal_id)
+    GROUP BY signal_id
+), counted AS (
+    SELECT m.* REPLACE (
+        CASE WHEN m.cost_repeated THEN s.shared_usd ELSE m.cost_usd END AS cost_usd,
+        CASE WHEN m.margin_usd IS NOT NULL AND m.cost_repeated
+             THEN m.revenue_usd - s.shared_usd ELSE m.margin_usd END AS margin_usd)
+    FROM event_margins AS m
+    LEFT JOIN shares AS s ON s.signal_id = m.signal_id
+)
 SELECT product_id,
        event_name,
        count(*) AS signals,
@@ -125,7 +141,7 @@ SELECT product_id,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        count(*) FILTER (WHERE revenue_usd IS NULL) AS signals_without_revenue,
        count(*) FILTER (WHERE margin_usd IS NULL) AS signals_without_margin
-FROM event_margins
+FROM counted
 GROUP BY ALL
 """,
 )
@@ -133,7 +149,8 @@ GROUP BY ALL
 MARGIN_DAILY = View(
     "margin_daily",
     "Per day, customer, product and event: revenue, linked and unclaimed cost, margin. Every cost is counted once: "
-    "linked ones on the day of their event, unclaimed ones (event_name NULL) on their own day.",
+    "linked ones on the day of their event, unclaimed ones (event_name NULL) on their own day. estimated_cost_usd "
+    "weighs the costs of sampled spans by what they stand for.",
     """
 WITH earned AS (
     SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, customer_id, product_id, event_name,
@@ -147,6 +164,7 @@ WITH earned AS (
            coalesce(c.customer_id, m.customer_id) AS customer_id,
            coalesce(c.product_id, m.product_id) AS product_id,
            m.event_name, sum(l.cost_usd) AS linked_cost_usd,
+           sum(l.cost_usd * coalesce(c.sampling_weight, 1)) AS estimated_cost_usd,
            count(DISTINCT l.cost_id) FILTER (WHERE l.cost_usd IS NULL) AS unpriced_calls
     FROM cost_links AS l
     JOIN costs AS c ON c.cost_id = l.cost_id
@@ -154,18 +172,23 @@ WITH earned AS (
     GROUP BY ALL
 ), unclaimed AS (
     SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, customer_id, product_id, NULL::VARCHAR AS event_name,
-           sum(cost_usd) AS unclaimed_cost_usd, count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_calls
+           sum(cost_usd) AS unclaimed_cost_usd,
+           sum(cost_usd * coalesce(sampling_weight, 1)) AS estimated_cost_usd,
+           count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_calls
     FROM unclaimed_costs
     GROUP BY ALL
 ), everything AS (
     SELECT day, customer_id, product_id, event_name, signals, signals_without_revenue, untraced_signals,
-           revenue_usd, value_usd, NULL AS linked_cost_usd, NULL AS unclaimed_cost_usd, 0 AS unpriced_calls
+           revenue_usd, value_usd, NULL AS linked_cost_usd, NULL AS unclaimed_cost_usd, NULL AS estimated_cost_usd,
+           0 AS unpriced_calls
     FROM earned
     UNION ALL
-    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, linked_cost_usd, NULL, unpriced_calls
+    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, linked_cost_usd, NULL,
+           estimated_cost_usd, unpriced_calls
     FROM borne
     UNION ALL
-    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, NULL, unclaimed_cost_usd, unpriced_calls
+    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, NULL, unclaimed_cost_usd,
+           estimated_cost_usd, unpriced_calls
     FROM unclaimed
 )
 SELECT day, customer_id, product_id, event_name,
@@ -179,7 +202,8 @@ SELECT day, customer_id, product_id, event_name,
        sum(value_usd)::DECIMAL(38,12) AS value_usd,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
-       sum(untraced_signals)::BIGINT AS untraced_signals
+       sum(untraced_signals)::BIGINT AS untraced_signals,
+       coalesce(sum(estimated_cost_usd), 0)::DECIMAL(38,12) AS estimated_cost_usd
 FROM everything
 GROUP BY ALL
 """,
@@ -206,7 +230,8 @@ SELECT {grouping},
        sum(value_usd) AS value_usd,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
-       sum(untraced_signals)::BIGINT AS untraced_signals
+       sum(untraced_signals)::BIGINT AS untraced_signals,
+       sum(estimated_cost_usd) AS estimated_cost_usd
 FROM margin_daily
 GROUP BY ALL
 """,

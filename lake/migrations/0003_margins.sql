@@ -1,4 +1,4 @@
--- Margins and value: what revenue rules can say, value models, samples, alerts, and the views over them.
+-- Margins and value: what revenue rules can say, repeated costs, samples, and the views over them.
 
 ALTER TABLE costs ADD COLUMN sampling_weight DECIMAL(18,6);
 
@@ -23,10 +23,6 @@ COMMENT ON COLUMN event_margins.fx_rate IS 'US dollars for one unit of that curr
 ALTER TABLE event_margins ADD COLUMN cost_repeated BOOLEAN;
 
 COMMENT ON COLUMN event_margins.cost_repeated IS 'Whether other events show the same costs in full: do not add cost_usd up.';
-
-ALTER TABLE event_values ADD COLUMN note VARCHAR;
-
-COMMENT ON COLUMN event_values.note IS 'Why the amount or its worth is unknown.';
 
 ALTER TABLE revenue_rules ADD COLUMN currency VARCHAR;
 
@@ -90,26 +86,6 @@ COMMENT ON COLUMN revenue_rules.anchor_day IS 'Day of the month on which it begi
 
 COMMENT ON TABLE revenue_rules IS 'What events earn, for whom and from when on. NULL among product, event and customer matches all.';
 
-CREATE TABLE value_models (
-    model_version VARCHAR NOT NULL,
-    effective_from TIMESTAMPTZ,
-    effective_to TIMESTAMPTZ,
-    content JSON NOT NULL,
-    created_at TIMESTAMPTZ
-);
-
-COMMENT ON TABLE value_models IS 'The value models: what events are worth to customers, every version with its dates.';
-
-COMMENT ON COLUMN value_models.model_version IS 'Version; event_values.model_version.';
-
-COMMENT ON COLUMN value_models.effective_from IS 'Events from here on are valued by it; NULL: since ever.';
-
-COMMENT ON COLUMN value_models.effective_to IS 'Events until just before are valued by it; NULL: until another takes over.';
-
-COMMENT ON COLUMN value_models.content IS 'The model as it was given.';
-
-COMMENT ON COLUMN value_models.created_at IS 'When we came to know it (bookkeeping).';
-
 CREATE OR REPLACE VIEW ingest_progress AS
 SELECT source, max(position) AS position, max(updated_at) AS updated_at
 FROM ingest_log
@@ -137,11 +113,13 @@ SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
        sum(cache_read_tokens)::BIGINT AS cache_read_tokens,
        sum(output_tokens)::BIGINT AS output_tokens,
        sum(reasoning_tokens)::BIGINT AS reasoning_tokens,
-       sum(cost_usd) AS cost_usd
+       sum(cost_usd) AS cost_usd,
+       sum(coalesce(sampling_weight, 1)) AS estimated_calls,
+       sum(cost_usd * coalesce(sampling_weight, 1))::DECIMAL(38,12) AS estimated_cost_usd
 FROM billable_costs
 GROUP BY ALL;
 
-COMMENT ON VIEW cost_by_model_daily IS 'Calls, tokens and cost per day, provider and model.';
+COMMENT ON VIEW cost_by_model_daily IS 'Calls, tokens and cost per day, provider and model. estimated_: sampled calls count for what they stand for.';
 
 CREATE OR REPLACE VIEW unpriced_models AS
 SELECT provider,
@@ -206,6 +184,19 @@ GROUP BY ALL;
 COMMENT ON VIEW reported_costs_daily IS 'Per day, provider and model: our list price beside what the senders say the same calls cost. Calls priced by an own price or discount are left out; worst_cost_id is the call furthest apart.';
 
 CREATE OR REPLACE VIEW margin_by_event AS
+WITH shares AS (
+    SELECT signal_id, sum(cost_usd) AS shared_usd
+    FROM cost_links
+    SEMI JOIN (SELECT signal_id FROM event_margins WHERE cost_repeated) USING (signal_id)
+    GROUP BY signal_id
+), counted AS (
+    SELECT m.* REPLACE (
+        CASE WHEN m.cost_repeated THEN s.shared_usd ELSE m.cost_usd END AS cost_usd,
+        CASE WHEN m.margin_usd IS NOT NULL AND m.cost_repeated
+             THEN m.revenue_usd - s.shared_usd ELSE m.margin_usd END AS margin_usd)
+    FROM event_margins AS m
+    LEFT JOIN shares AS s ON s.signal_id = m.signal_id
+)
 SELECT product_id,
        event_name,
        count(*) AS signals,
@@ -219,10 +210,10 @@ SELECT product_id,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        count(*) FILTER (WHERE revenue_usd IS NULL) AS signals_without_revenue,
        count(*) FILTER (WHERE margin_usd IS NULL) AS signals_without_margin
-FROM event_margins
+FROM counted
 GROUP BY ALL;
 
-COMMENT ON VIEW margin_by_event IS 'Per product and event: how often, what it earns, costs and leaves on average.';
+COMMENT ON VIEW margin_by_event IS 'Per product and event: how often, what it earns, costs and leaves on average. A cost that several events show in full counts once, in its shares.';
 
 CREATE OR REPLACE VIEW margin_daily AS
 WITH earned AS (
@@ -237,6 +228,7 @@ WITH earned AS (
            coalesce(c.customer_id, m.customer_id) AS customer_id,
            coalesce(c.product_id, m.product_id) AS product_id,
            m.event_name, sum(l.cost_usd) AS linked_cost_usd,
+           sum(l.cost_usd * coalesce(c.sampling_weight, 1)) AS estimated_cost_usd,
            count(DISTINCT l.cost_id) FILTER (WHERE l.cost_usd IS NULL) AS unpriced_calls
     FROM cost_links AS l
     JOIN costs AS c ON c.cost_id = l.cost_id
@@ -244,18 +236,23 @@ WITH earned AS (
     GROUP BY ALL
 ), unclaimed AS (
     SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, customer_id, product_id, NULL::VARCHAR AS event_name,
-           sum(cost_usd) AS unclaimed_cost_usd, count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_calls
+           sum(cost_usd) AS unclaimed_cost_usd,
+           sum(cost_usd * coalesce(sampling_weight, 1)) AS estimated_cost_usd,
+           count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_calls
     FROM unclaimed_costs
     GROUP BY ALL
 ), everything AS (
     SELECT day, customer_id, product_id, event_name, signals, signals_without_revenue, untraced_signals,
-           revenue_usd, value_usd, NULL AS linked_cost_usd, NULL AS unclaimed_cost_usd, 0 AS unpriced_calls
+           revenue_usd, value_usd, NULL AS linked_cost_usd, NULL AS unclaimed_cost_usd, NULL AS estimated_cost_usd,
+           0 AS unpriced_calls
     FROM earned
     UNION ALL
-    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, linked_cost_usd, NULL, unpriced_calls
+    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, linked_cost_usd, NULL,
+           estimated_cost_usd, unpriced_calls
     FROM borne
     UNION ALL
-    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, NULL, unclaimed_cost_usd, unpriced_calls
+    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, NULL, unclaimed_cost_usd,
+           estimated_cost_usd, unpriced_calls
     FROM unclaimed
 )
 SELECT day, customer_id, product_id, event_name,
@@ -269,11 +266,12 @@ SELECT day, customer_id, product_id, event_name,
        sum(value_usd)::DECIMAL(38,12) AS value_usd,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
-       sum(untraced_signals)::BIGINT AS untraced_signals
+       sum(untraced_signals)::BIGINT AS untraced_signals,
+       coalesce(sum(estimated_cost_usd), 0)::DECIMAL(38,12) AS estimated_cost_usd
 FROM everything
 GROUP BY ALL;
 
-COMMENT ON VIEW margin_daily IS 'Per day, customer, product and event: revenue, linked and unclaimed cost, margin. Every cost is counted once: linked ones on the day of their event, unclaimed ones (event_name NULL) on their own day.';
+COMMENT ON VIEW margin_daily IS 'Per day, customer, product and event: revenue, linked and unclaimed cost, margin. Every cost is counted once: linked ones on the day of their event, unclaimed ones (event_name NULL) on their own day. estimated_cost_usd weighs the costs of sampled spans by what they stand for.';
 
 CREATE OR REPLACE VIEW margin_by_customer AS
 SELECT customer_id,
@@ -289,7 +287,8 @@ SELECT customer_id,
        sum(value_usd) AS value_usd,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
-       sum(untraced_signals)::BIGINT AS untraced_signals
+       sum(untraced_signals)::BIGINT AS untraced_signals,
+       sum(estimated_cost_usd) AS estimated_cost_usd
 FROM margin_daily
 GROUP BY ALL;
 
@@ -309,7 +308,8 @@ SELECT product_id,
        sum(value_usd) AS value_usd,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
-       sum(untraced_signals)::BIGINT AS untraced_signals
+       sum(untraced_signals)::BIGINT AS untraced_signals,
+       sum(estimated_cost_usd) AS estimated_cost_usd
 FROM margin_daily
 GROUP BY ALL;
 
@@ -329,7 +329,8 @@ SELECT date_trunc('month', day)::DATE AS month, customer_id, product_id,
        sum(value_usd) AS value_usd,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
-       sum(untraced_signals)::BIGINT AS untraced_signals
+       sum(untraced_signals)::BIGINT AS untraced_signals,
+       sum(estimated_cost_usd) AS estimated_cost_usd
 FROM margin_daily
 GROUP BY ALL;
 

@@ -67,6 +67,5 @@ EVENT_VALUES = Table(
         Column("unit", "VARCHAR", "Unit of amount."),
         Column("value_usd", MONEY, "What that is worth."),
         Column("model_version", "VARCHAR", "Version of the value model that says so."),
-        Column("note", "VARCHAR", "Why the amount or its worth is unknown."),
     ),
 )

@@ -3,11 +3,12 @@
 import re
 import tomllib
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from analytics.revenue_rules import parse_rules
+from analytics.revenue_parse import parse_rules
 from marginlake.config import Config, ConfigError, load, parse_time
 from marginlake.rules import rules_from
 
@@ -121,8 +122,8 @@ class TestWhatIsWrong:
         ("entry", "told"),
         [
             ('event = "report"', "revenue entry 1: unit_price_usd: missing"),
-            ('unit_price = "1"', "revenue entry 1: unit_price: unknown key"),
-            ('unit_price_usd = "-1"', "revenue entry 1: unit_price_usd: '-1' must be zero or more"),
+            ('price = "1"', "revenue entry 1: price: unknown key"),
+            ('unit_price_usd = "-1"', "revenue entry 1: unit_price_usd: -1 must be zero or more"),
             ('credits = "0.0000001"\ncredit_value_usd = "1"', "revenue entry 1: credits: 1E-7 does not fit"),
         ],
     )
@@ -154,7 +155,18 @@ class TestDocs:
     def test_the_revenue_rules_are_understood(self, data_dir: Path) -> None:
         (data_dir / "marginlake.toml").write_text(self.blocks[1])
         rules = parse_rules(load(None, data_dir).revenue)
-        assert [str(rule.price_usd) for rule in rules] == ["0.99", "0.116", "0.75"]
+        assert [rule.unit for rule in rules] == [Fraction("0.99"), Fraction("0.116"), Fraction("0.75")]
+
+    def test_the_rules_of_the_page_about_revenue_are_rules(self) -> None:
+        page = (DOCS.parent / "revenue.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+        rules = parse_rules([entry for block in blocks for entry in tomllib.loads(block)["revenue"]])
+        worth = {rule.rule_id: rule.unit for rule in rules}
+        assert [worth[plan] for plan in ("starter", "pro", "business")] == [
+            Fraction("0.058"),
+            Fraction("0.0395"),
+            Fraction("0.0199"),
+        ]
 
 
 @pytest.mark.parametrize(

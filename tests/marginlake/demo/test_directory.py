@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from analytics.revenue_rules import parse_rules
+from analytics.revenue_parse import parse_rules
 from marginlake.demo.directory import MARKER, DemoDirectoryError, prepare
 
 
