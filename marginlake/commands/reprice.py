@@ -14,7 +14,6 @@ from marginlake.logs import configure_logs
 from marginlake.output import write_result
 
 if TYPE_CHECKING:
-    from analytics.period_mates import settle_periods
     from analytics.reprice import Repriced
     from analytics.reprice_difference import Difference
 
@@ -37,6 +36,7 @@ def reprice(
 ) -> int:
     """Price the period's calls again: shows what changes, then changes it. Interrupted, it goes on when run again."""
     from analytics.period import Period
+    from analytics.period_mates import settle_periods
     from analytics.reprice import reprice as price_anew
     from analytics.reprice_difference import difference
     from lake.connect import Lake
