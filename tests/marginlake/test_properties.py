@@ -22,7 +22,7 @@ PROFILE = settings(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @PROFILE
 @given(worlds(20))
 def test_order_and_batches_change_nothing_and_relink_finds_nothing(
