@@ -18,6 +18,7 @@ from analytics.revenue import apply_revenue
 
 PERCENT = pl.Decimal(18, 6)
 _PERCENT_LIMIT = 10**18
+_WORTH = {"signal_id": pl.String(), "value_usd": MONEY}
 _MICRO_PERCENT = 100 * 10**6
 
 
@@ -27,12 +28,13 @@ def margins(
     costs: pl.DataFrame,
     rules: EventRules,
     others: pl.DataFrame | None = None,
+    worth: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Rows of the table `event_margins` without its bookkeeping: one per signal.
 
     signals: the columns of the table `signals` after inheritance. cost_links: all links of these signals. costs:
     cost_id, status and whole cost_usd of the costs linked. rules: what the events earn. others: the other events of
-    their billing periods (see `apply_revenue`).
+    their billing periods (see `apply_revenue`). worth: signal_id, value_usd of those that deliver a known value.
 
     cost_status: 'untraced' (not cost traced, or nothing to trace by: no trace, and no scope with a customer): cost
     NULL. 'no_calls': cost 0. 'complete': every call's cost is known. 'partial': cost_usd is the known part. 'unpriced':
@@ -59,8 +61,9 @@ def margins(
         pl.col("model_calls", "unpriced_calls").fill_null(0),
         pl.col("cost_repeated").fill_null(False),
         cost_status=_status(),
-        value_usd=pl.lit(None, MONEY),
     )
+    worth = pl.DataFrame(schema=_WORTH) if worth is None else worth
+    frame = frame.join(worth, on="signal_id", how="left", maintain_order="left")
     # what an event earns may hang on what it cost
     frame = apply_revenue(frame, rules.revenue, rules.fx, others)
     known = ~pl.col("cost_status").is_in(["untraced", "unpriced"])

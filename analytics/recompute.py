@@ -21,6 +21,7 @@ from analytics.margin import margins
 from analytics.period_mates import mates_of, rework_mates
 from analytics.settle import settle
 from analytics.twins import response_ids
+from analytics.value import event_values
 from lake.commit import Transaction
 from lake.schema import TABLES
 
@@ -188,8 +189,12 @@ def _write_margins(
     known = pl.concat([costs.select(_KNOWN), _known(tx, elsewhere, rules)])
     own = links.join(ids, on="signal_id", how="semi")
     mates = mates_of(tx, signals, gone, rules)
-    rows = margins(signals, pl.concat([own, elsewhere]), known, rules, mates)
     keys = pl.concat([ids, gone.select("signal_id")]).unique()
+    worth = None
+    if rules.value:
+        values, worth = event_values(signals, rules)
+        tx.replace("event_values", keys, values)
+    rows = margins(signals, pl.concat([own, elsewhere]), known, rules, mates, worth)
     changed = _write(tx, "event_margins", keys, rows, "updated_at")
     return changed + rework_mates(tx, mates, signals, rules)
 

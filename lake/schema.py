@@ -15,6 +15,7 @@ from lake.tables.bookkeeping import (
 from lake.tables.prices import CATALOGS, RATES, REVENUE_RULES
 from lake.tables.results import COST_LINKS, EVENT_MARGINS, EVENT_VALUES
 from lake.tables.usage import COSTS, SIGNALS, SPANS
+from lake.tables.value import VALUE_MODELS
 from lake.views import ALL_VIEWS
 
 TABLES: Mapping[str, Table] = MappingProxyType(
@@ -30,6 +31,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             RATES,
             CATALOGS,
             REVENUE_RULES,
+            VALUE_MODELS,
             REJECTED,
             UNMAPPED_CALLS,
             REPRICES,

@@ -140,7 +140,9 @@ SELECT product_id,
        sum(model_calls)::BIGINT AS model_calls,
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        count(*) FILTER (WHERE revenue_usd IS NULL) AS signals_without_revenue,
-       count(*) FILTER (WHERE margin_usd IS NULL) AS signals_without_margin
+       count(*) FILTER (WHERE margin_usd IS NULL) AS signals_without_margin,
+       CASE WHEN bool_and(revenue_usd IS NOT NULL) AND sum(revenue_usd) > 0
+            THEN TRY_CAST(sum(value_usd) / sum(revenue_usd) AS DECIMAL(38,6)) END AS roi
 FROM counted
 GROUP BY ALL
 """,
@@ -231,7 +233,9 @@ SELECT {grouping},
        sum(unpriced_calls)::BIGINT AS unpriced_calls,
        sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
        sum(untraced_signals)::BIGINT AS untraced_signals,
-       sum(estimated_cost_usd) AS estimated_cost_usd
+       sum(estimated_cost_usd) AS estimated_cost_usd,
+       CASE WHEN sum(signals_without_revenue) = 0 AND sum(revenue_usd) > 0
+            THEN TRY_CAST(sum(value_usd) / sum(revenue_usd) AS DECIMAL(38,6)) END AS roi
 FROM margin_daily
 GROUP BY ALL
 """,
@@ -244,6 +248,34 @@ MARGIN_MONTHLY = _margin_totals(
     "margin_monthly",
     "Per month, customer and product: revenue, cost, margin.",
     "date_trunc('month', day)::DATE AS month, customer_id, product_id",
+)
+
+EVENT_ROI = View(
+    "event_roi",
+    "Per event: what it delivered beside what was paid for it. roi = value_usd / revenue_usd; NULL when either is "
+    "unknown or nothing was paid.",
+    """
+SELECT signal_id, event_name, customer_id, product_id, occurred_at, revenue_usd, cost_usd, margin_usd, value_usd,
+       CASE WHEN revenue_usd > 0 THEN TRY_CAST(value_usd / revenue_usd AS DECIMAL(38,6)) END AS roi
+FROM event_margins
+""",
+)
+
+VALUE_BY_METRIC = View(
+    "value_by_metric",
+    "Per month, customer, product, event and metric: how much was delivered, and what it is worth. unknown counts the "
+    "events whose data could not be read; they are in no sum.",
+    """
+SELECT date_trunc('month', v.occurred_at AT TIME ZONE 'UTC')::DATE AS month,
+       m.customer_id, m.product_id, m.event_name, v.metric, v.unit,
+       count(*) AS signals,
+       sum(v.amount) AS amount,
+       sum(v.value_usd) AS value_usd,
+       count(v.note) AS unknown
+FROM event_values AS v
+JOIN event_margins AS m USING (signal_id)
+GROUP BY ALL
+""",
 )
 
 INGEST_PROGRESS = View(
@@ -270,4 +302,6 @@ ALL_VIEWS = (
     MARGIN_BY_CUSTOMER,
     MARGIN_BY_PRODUCT,
     MARGIN_MONTHLY,
+    EVENT_ROI,
+    VALUE_BY_METRIC,
 )

@@ -11,8 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from pricing_tables.own_fields import moment
 
 FILE_NAME = "marginlake.toml"
 PREFIX = "MARGINLAKE_"
@@ -23,6 +25,11 @@ MIB = 1 << 20
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _moment(value: object) -> object:
+    """A time of the settings in UTC: a day is its beginning, and a time without a zone is UTC."""
+    return None if value is None else moment(value)
 
 
 class ConfigError(ValueError):
@@ -88,6 +95,19 @@ class LinkingConfig(_Section):
     attribution: Literal["split", "each"] = "split"
 
 
+class ValueConfig(_Section):
+    """What events deliver: `metric` as written and `model` (a JSON file), both checked by `analytics.value_parse`.
+
+    A changed model is a new version, in force for events from `effective_from` (null: all) to `effective_to`.
+    """
+
+    metric: tuple[dict[str, Any], ...] = ()
+    model: str | None = None
+    groups: dict[str, tuple[str, ...]] = {}
+    effective_from: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    effective_to: Annotated[datetime | None, BeforeValidator(_moment)] = None
+
+
 class MaintenanceConfig(_Section):
     """Upkeep of the lake: small files merged, old snapshots expired, files deleted once no reader can need them."""
 
@@ -121,6 +141,7 @@ class Config(BaseSettings):
     linking: LinkingConfig = LinkingConfig()
     maintenance: MaintenanceConfig = MaintenanceConfig()
     lake: LakeConfig = LakeConfig()
+    value: ValueConfig = ValueConfig()
     revenue: tuple[dict[str, Any], ...] = ()
     dialects: dict[str, dict[str, Any]] = {}
 

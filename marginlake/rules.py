@@ -14,6 +14,7 @@ from analytics.revenue_rules import RevenueError
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, Pricer, choose
 from marginlake.config import Config, ConfigError
 from marginlake.tokenizers import tokenizers_of
+from marginlake.value_store import models_from
 from pricing_tables.own_book import parse_book
 from pricing_tables.own_fields import OwnPriceError
 from pricing_tables.tokens import Tokenizers
@@ -46,10 +47,17 @@ class Rules:
     tokens: Tokenizers
 
 
-def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[Mapping[str, Any]] = ()) -> Rules:
+def rules_from(
+    config: Config,
+    data_dir: Path | None,
+    stored_revenue: Sequence[Mapping[str, Any]] = (),
+    stored_values: Sequence[Mapping[str, Any]] = (),
+) -> Rules:
     """Compile settings into rules. `stored_revenue` (as the lake keeps it) is used when the settings name none.
+    `stored_values` are the versions of the value model that the lake has.
 
-    Raises ConfigError with one line when an entry of revenue or prices, a dialect, or the catalog's name, is wrong.
+    Raises ConfigError with one line when an entry of revenue, value or prices, a dialect, or the catalog's name, is
+    wrong.
     """
     identity = IdentityConfig(
         customer_keys=config.identity.customer,
@@ -75,7 +83,12 @@ def rules_from(config: Config, data_dir: Path | None, stored_revenue: Sequence[M
         identity=identity,
         catalog=price_again.current,
         price_again=price_again,
-        events=EventRules(revenue=revenue, fx=price_again.fx, attribution=config.linking.attribution),
+        events=EventRules(
+            revenue=revenue,
+            fx=price_again.fx,
+            attribution=config.linking.attribution,
+            value=models_from(config.value, data_dir, stored_values),
+        ),
         capture_content=config.capture_content,
         dialects=(*own, *DIALECTS),
         own_dialects=_fingerprint(config.dialects),

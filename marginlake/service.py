@@ -19,13 +19,13 @@ import structlog
 
 from lake.commit import Transaction
 from lake.connect import Lake, first_line
+from marginlake.adoption import adopt, rules_in
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
 from marginlake.metrics import ServiceMetrics
 from marginlake.pipeline import Prepared
-from marginlake.revenue_store import adopt_rules, stored_rules
-from marginlake.rules import Rules, rules_from
+from marginlake.rules import Rules
 from marginlake.upkeep import Upkeep
 from receiver.grpc_server import GrpcServer
 from receiver.http_app import create_app
@@ -55,7 +55,7 @@ class Service:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.lake = Lake.open(data_dir, memory_limit=config.lake.memory_limit, threads=config.lake.threads)
         try:
-            self.rules: Rules = rules_from(config, data_dir, stored_rules(self.lake))
+            self.rules: Rules = rules_in(self.lake, config, data_dir)
             position = self.lake.progress(JOURNAL) or 1
             self.journal = Journal(
                 data_dir / JOURNAL, segment_bytes=config.journal.segment_mib * MIB, start_at=position
@@ -95,7 +95,7 @@ class Service:
 
     def start(self) -> tuple[str, str]:
         """Start everything; returns the addresses (HOST:PORT) of gRPC and HTTP. Raises ListenError."""
-        changed = adopt_rules(self.lake, self.rules.events)
+        changed = adopt(self.lake, self.config, self.rules)
         if changed:
             log.info("revenue rules changed: margins worked out again", events=changed)
         self._remember_signals(self.conveyor.committed)

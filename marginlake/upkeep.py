@@ -16,6 +16,7 @@ from analytics.shared_hours import settle_hours
 from lake.connect import Lake
 from lake.errors import LakeError
 from lake.maintain import Policy, maintain
+from marginlake.adoption import catch_up
 from marginlake.catalogs import CatalogChoiceError, CatalogError
 from marginlake.config import Config
 from marginlake.price_book import record_catalog
@@ -49,6 +50,7 @@ class Upkeep:
         self._committed = committed
         self._rules = rules
         self._periods_settled: datetime | None = None
+        self._caught_up: Rules | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="marginlake-upkeep", daemon=True)
 
@@ -68,6 +70,7 @@ class Upkeep:
         next_settling = time.monotonic()
         while not self._stop.wait(min(ARCHIVE_SECONDS, interval)):
             self._attempt("archive", self._archive)
+            self._attempt("delivered value", self._catch_up)
             if time.monotonic() >= next_settling:
                 self._attempt("shared hours", self._settle)
                 self._attempt("billing periods", self._settle_periods)
@@ -103,6 +106,15 @@ class Upkeep:
         self._periods_settled = begun - SETTLE_OVERLAP
         if changed:
             log.info("billing periods settled", events=changed)
+
+    def _catch_up(self) -> None:
+        rules = self._rules()
+        if rules is self._caught_up:
+            return
+        changed = catch_up(self._lake, rules, stop=self._stop.is_set)
+        self._caught_up = rules
+        if changed:
+            log.info("value model changed: events valued again", events=changed)
 
     def _maintain(self) -> None:
         report = maintain(self._lake, policy_of(self._config), stop=self._stop.is_set)

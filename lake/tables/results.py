@@ -40,7 +40,9 @@ EVENT_MARGINS = Table(
         Column("cost_usd", MONEY, "Sum of the linked costs that are known; NULL when none is or it is untraced."),
         Column("margin_usd", MONEY, "revenue_usd - cost_usd; NULL when either is not fully known."),
         Column("margin_pct", "DECIMAL(18,6)", "100 * margin / revenue; NULL when revenue is NULL or 0."),
-        Column("value_usd", MONEY, "Value delivered to the customer, all metrics."),
+        Column(
+            "value_usd", MONEY, "Value delivered to the customer, all metrics; NULL where none, or a part is unknown."
+        ),
         Column("model_calls", "BIGINT", "Calls linked to the event."),
         Column("unpriced_calls", "BIGINT", "How many of them have no known price."),
         Column("cost_status", "VARCHAR", "complete, no_calls, partial, unpriced or untraced.", required=True),
@@ -66,6 +68,7 @@ EVENT_VALUES = Table(
         Column("amount", "DECIMAL(18,6)", "How much, in the unit."),
         Column("unit", "VARCHAR", "Unit of amount."),
         Column("value_usd", MONEY, "What that is worth."),
-        Column("model_version", "VARCHAR", "Version of the value model that says so."),
+        Column("model_version", "VARCHAR", "Version of the value model that says so: joins value_models."),
+        Column("note", "VARCHAR", "Why amount or value_usd is unknown; NULL where nothing is amiss."),
     ),
 )

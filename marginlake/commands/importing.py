@@ -21,9 +21,8 @@ def import_(
     """Import files of OTLP requests. The same file twice changes nothing; an interrupted import can be resumed."""
     from analytics.period_mates import settle_periods
     from lake.connect import Lake
+    from marginlake.adoption import adopt, catch_up, rules_in
     from marginlake.importer import import_file
-    from marginlake.revenue_store import adopt_rules, stored_rules
-    from marginlake.rules import rules_from
     from marginlake.upkeep import settle_shared_hours
 
     if not files:
@@ -36,9 +35,8 @@ def import_(
         if not path.exists():
             raise CommandError(f"{path}: no such file")
     with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
-        rules = rules_from(settings, data, stored_rules(lake))
-        if settings.revenue:
-            adopt_rules(lake, rules.events)
+        rules = rules_in(lake, settings, data)
+        adopt(lake, settings, rules)
         unreadable = 0
         for path in files:
             with progress_bar(path.name, "requests") as tell:
@@ -51,6 +49,7 @@ def import_(
             sys.stdout.flush()
         settle_shared_hours(lake, rules)
         settle_periods(lake, rules.events)
+        catch_up(lake, rules)
     if unreadable:
         raise CommandError(f"{unreadable} requests could not be read; the table rejected says which and why")
     return 0

@@ -21,9 +21,8 @@ def relink(
     from analytics.period import Period
     from analytics.relink import relink as recompute_links
     from lake.connect import Lake
+    from marginlake.adoption import adopt, catch_up, rules_in
     from marginlake.price_book import record_catalog
-    from marginlake.revenue_store import adopt_rules, stored_rules
-    from marginlake.rules import rules_from
 
     configure_logs()
     settings = load(config, data)
@@ -33,13 +32,15 @@ def relink(
     if not (data / "catalog.sqlite").is_file():
         raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
     with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
-        rules = rules_from(settings, data, stored_rules(lake))
-        if settings.revenue and not dry_run:
-            adopt_rules(lake, rules.events)
+        rules = rules_in(lake, settings, data)
+        if not dry_run:
+            adopt(lake, settings, rules)
         if not dry_run:
             lake.run(lambda tx: record_catalog(tx, rules.catalog, rules.price_again.book))
         with progress_bar("relink", "traces") as tell:
             changes = recompute_links(lake, rules.events, rules.price_again, period, dry_run=dry_run, progress=tell)
+        if not dry_run:
+            catch_up(lake, rules)
     verb = "would change" if dry_run else "changed"
     sys.stdout.write(
         f"{verb}: {changes.costs} costs, {changes.links} cost_links, {changes.margins} event_margins, "

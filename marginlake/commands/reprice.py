@@ -40,9 +40,8 @@ def reprice(
     from analytics.reprice import reprice as price_anew
     from analytics.reprice_difference import difference
     from lake.connect import Lake
+    from marginlake.adoption import adopt, catch_up, rules_in
     from marginlake.new_prices import new_prices, under
-    from marginlake.revenue_store import adopt_rules, stored_rules
-    from marginlake.rules import rules_from
     from marginlake.upkeep import settle_shared_hours
 
     configure_logs()
@@ -53,7 +52,7 @@ def reprice(
     if not (data / "catalog.sqlite").is_file():
         raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
     with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
-        rules = rules_from(settings, data, stored_rules(lake))
+        rules = rules_in(lake, settings, data)
         new = new_prices(settings, rules)
         with progress_bar("compare", "calls") as tell:
             found = difference(lake, new, period, progress=tell)
@@ -61,8 +60,7 @@ def reprice(
         if dry_run:
             sys.stdout.write("dry run: nothing was changed\n")
             return 0
-        if settings.revenue:
-            adopt_rules(lake, rules.events)
+        adopt(lake, settings, rules)
         with InterruptFlag() as interrupted, progress_bar("reprice", "calls") as tell:
             done = price_anew(
                 lake,
@@ -75,6 +73,7 @@ def reprice(
                 after=lambda lake, period: settle_shared_hours(lake, rules),
             )
         settle_periods(lake, rules.events)
+        catch_up(lake, rules)
     return _told(done)
 
 

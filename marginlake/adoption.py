@@ -1,0 +1,28 @@
+"""What the settings and the lake say of events together, and how the lake is brought to follow a change of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from lake.connect import Lake
+from marginlake.config import Config
+from marginlake.revenue_store import adopt_rules, stored_rules
+from marginlake.rules import Rules, rules_from
+from marginlake.value_store import record_models, revalue_pending, stored_models
+
+
+def rules_in(lake: Lake, config: Config, data_dir: Path | None) -> Rules:
+    """The rules of the settings, and where they say nothing, those that the lake keeps. Raises ConfigError."""
+    return rules_from(config, data_dir, stored_rules(lake), stored_models(lake))
+
+
+def adopt(lake: Lake, config: Config, rules: Rules) -> int:
+    """Make changed rules of revenue, and a changed value model, the lake's; events that earn otherwise are worked out
+    again. Returns how many rows of event_margins that changed.
+    """
+    record_models(lake, rules.events)
+    return adopt_rules(lake, rules.events) if config.revenue else 0
+
+
+def catch_up(lake: Lake, rules: Rules, stop: Callable[[], bool] = lambda: False) -> int:
+    """Value stored events by a changed model or exchange rate; how many events changed. Can be stopped and goes on."""
+    return revalue_pending(lake, rules.events, stop=stop).margins
