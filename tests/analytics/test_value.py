@@ -111,7 +111,8 @@ def test_formulas_have_variables_defaults_and_types() -> None:
     metric = {
         "name": "Deflection", "event": "chat", "unit": "tickets", "value_per_unit": "4.5",
         "expression": 'if(resolved and tier != "free", quantity * weight, 0)',
-        "variables": {"resolved": {"type": "boolean", "default": False}, "tier": {"type": "string", "path": "plan.tier"},
+        "variables": {"resolved": {"type": "boolean", "default": False},
+                      "tier": {"type": "string", "path": "plan.tier"},
                       "weight": {"path": "$.weights.base", "default": 2}},
     }  # fmt: skip
     said = signals(
@@ -241,8 +242,8 @@ AMOUNTS = st.one_of(
 @given(st.lists(st.tuples(AMOUNTS, AMOUNTS), min_size=1, max_size=8), st.permutations(range(8)))
 def test_values_are_exact_and_none_depends_on_the_others(rows: Sequence[tuple[Any, Any]], order: Sequence[int]) -> None:
     """Against fractions; and every event alone, or in any order, gives the same."""
-    metric = {"name": "ratio", "event": "chat", "unit": "points", "expression": "a / 7 + b * b", "value_per_unit": "0.03",
-              "currency": "EUR", "defaults": {"b": 2}}  # fmt: skip
+    metric = {"name": "ratio", "event": "chat", "unit": "points", "expression": "a / 7 + b * b",
+              "value_per_unit": "0.03", "currency": "EUR", "defaults": {"b": 2}}  # fmt: skip
     texts = [{key: str(value) for key, value in zip("ab", row, strict=True) if value is not None} for row in rows]
     said, using = signals(*texts), rules(metric)
     together = valued(said, using)
