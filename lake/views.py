@@ -255,7 +255,8 @@ EVENT_ROI = View(
     "Per event: what it delivered beside what was paid for it. roi = value_usd / revenue_usd; NULL when either is "
     "unknown or nothing was paid.",
     """
-SELECT signal_id, event_name, customer_id, product_id, occurred_at, revenue_usd, cost_usd, margin_usd, value_usd,
+SELECT signal_id, event_name, customer_id, product_id, occurred_at, revenue_rule, revenue_usd, cost_usd, margin_usd,
+       value_usd,
        CASE WHEN revenue_usd > 0 THEN TRY_CAST(value_usd / revenue_usd AS DECIMAL(38,6)) END AS roi
 FROM event_margins
 """,

@@ -132,7 +132,8 @@ GROUP BY ALL;
 COMMENT ON VIEW margin_monthly IS 'Per month, customer and product: revenue, cost, margin. Costs counted once each, unclaimed ones included. margin_usd is NULL while a price, a revenue or an event''s cost is unknown; margin_known_usd is what the known figures leave.';
 
 CREATE OR REPLACE VIEW event_roi AS
-SELECT signal_id, event_name, customer_id, product_id, occurred_at, revenue_usd, cost_usd, margin_usd, value_usd,
+SELECT signal_id, event_name, customer_id, product_id, occurred_at, revenue_rule, revenue_usd, cost_usd, margin_usd,
+       value_usd,
        CASE WHEN revenue_usd > 0 THEN TRY_CAST(value_usd / revenue_usd AS DECIMAL(38,6)) END AS roi
 FROM event_margins;
 
