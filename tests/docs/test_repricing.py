@@ -45,7 +45,7 @@ def call(number: int, customer: str, provider: str, model: str, tokens_in: int, 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     put_books(tmp_path)
-    (tmp_path / "marginlake.toml").write_text(as_toml(REVENUE))
+    (tmp_path / "marginlake.toml").write_text(as_toml(REVENUE, ()))
     rules = rules_from(under(Config(revenue=REVENUE), earlier()), folder())
     land_batches(tmp_path, [[call(number, *said) for number, said in enumerate(CALLS, 1)]], rules)
     return tmp_path

@@ -27,7 +27,7 @@ from receiver.otlp_json import traces_to_protobuf
 from receiver.signals.rest import journal_payload, parse_signals
 
 DATA = Path(__file__).parents[1] / "data"
-RESULTS = ("costs", "cost_links", "event_margins", "spans", "signals", "rejected", "unmapped_calls")
+RESULTS = ("costs", "cost_links", "event_margins", "event_values", "spans", "signals", "rejected", "unmapped_calls")
 REVENUE = (
     {"name": "message", "event": "chat_message", "unit_price_usd": "0.058"},
     {"name": "acme", "customer": "acme", "unit_price_usd": "0.000000000007"},
@@ -35,13 +35,20 @@ REVENUE = (
 )
 """Revenue rules as a configuration has them."""
 
+VALUE = (
+    {"name": "Time saved", "event": "chat_message", "unit": "minutes", "expression": "quantity * 3 / 7",
+     "value_per_unit": "0.3"},
+    {"name": "Score", "event": "chat_message", "unit": "points", "field": "score"},
+)  # fmt: skip
+"""Value metrics as a configuration has them."""
+
 Tables = dict[str, pl.DataFrame]
 
 
 @cache
 def rules() -> Rules:
     """The rules of a service with the default settings and `REVENUE`."""
-    return rules_from(Config(revenue=REVENUE), None)
+    return rules_from(Config.model_validate({"revenue": REVENUE, "value": {"metric": VALUE}}), None)
 
 
 def land_batches(
@@ -149,10 +156,11 @@ def in_batches(records: Sequence[Record], count: int, chance: random.Random) -> 
     return [list(records[a:b]) for a, b in pairwise(edges) if a < b]
 
 
-def as_toml(entries: Sequence[Mapping[str, str]] = REVENUE) -> str:
-    """Revenue entries as a configuration file has them."""
-    bodies = ("\n".join(f'{key} = "{value}"' for key, value in entry.items()) for entry in entries)
-    return "".join(f"[[revenue]]\n{body}\n" for body in bodies)
+def as_toml(entries: Sequence[Mapping[str, str]] = REVENUE, metrics: Sequence[Mapping[str, str]] = VALUE) -> str:
+    """Revenue entries and value metrics as a configuration file has them."""
+    tables = [*(("revenue", entry) for entry in entries), *(("value.metric", metric) for metric in metrics)]
+    bodies = ((name, "\n".join(f'{key} = "{value}"' for key, value in entry.items())) for name, entry in tables)
+    return "".join(f"[[{name}]]\n{body}\n" for name, body in bodies)
 
 
 def empty_lake(data_dir: Path) -> None:

@@ -20,7 +20,7 @@ Cli = Callable[..., Answer]
 def priced_earlier(tmp_path: Path) -> Path:
     """A data directory whose calls were priced by the earlier book, and which has both books now."""
     put_books(tmp_path)
-    (tmp_path / "marginlake.toml").write_text(as_toml())
+    (tmp_path / "marginlake.toml").write_text(as_toml(metrics=()))
     land_batches(tmp_path, [captured()], rules_under(earlier()))
     return tmp_path
 
