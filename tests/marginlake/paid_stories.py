@@ -83,7 +83,7 @@ def say(span: Span, **values: object) -> None:
             span.attributes.add(key=key, value=any_value(value))
 
 
-def signal(event: str, **fields: Any) -> Record:
+def signal(event: str | None = None, **fields: Any) -> Record:
     """A REST signal of `cust_1` for `chatbot`; fields replace those of the body."""
     body = {
         "eventName": event,
