@@ -49,7 +49,7 @@ test: check
 
 torture: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 900
-	TEST_EXAMPLES_TIMES=5 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 900 -k "order or as_if or between" \
+	TEST_EXAMPLES_TIMES=5 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 900 -k "test_properties or as_if or between" \
 		tests/marginlake/test_properties.py tests/marginlake/test_reprice_properties.py tests/marginlake/test_own_prices.py
 
 bench: $(VENV)/.installed-dev $(LITELLM)/.tried

@@ -18,7 +18,7 @@ from lake.schema import TABLES
 from receiver.dialects.schema import CALL_SCHEMA
 
 SPAN_COLUMNS = (
-    *SPAN_KEY, "parent_span_id", "own_customer_id", "own_product_id", "own_cost_scope",
+    *SPAN_KEY, "parent_span_id", "name", "own_customer_id", "own_product_id", "own_cost_scope",
     "start_time", "duration_ns", "sampling_weight", *IDENTITY,
 )  # fmt: skip
 PRICE_COLUMNS = (

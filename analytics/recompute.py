@@ -126,6 +126,7 @@ def refresh_margins(tx: Transaction, signals: pl.DataFrame, rules: EventRules) -
 _NARROW = (
     *SPAN_KEY,
     "parent_span_id",
+    "name",
     "own_customer_id",
     "own_product_id",
     "own_cost_scope",

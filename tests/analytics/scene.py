@@ -25,7 +25,7 @@ ZERO = Decimal(0)
 
 SPANS = {
     "trace_id": pl.String, "span_id": pl.String, "parent_span_id": pl.String, "start_time": TIME,
-    "own_customer_id": pl.String, "own_product_id": pl.String, "own_cost_scope": pl.String,
+    "name": pl.String, "own_customer_id": pl.String, "own_product_id": pl.String, "own_cost_scope": pl.String,
     "sampling_weight": pl.Decimal(18, 6),
 }  # fmt: skip
 COUNTS = (
@@ -114,6 +114,7 @@ class Scene:
     def span(
         self, span: str, *, trace: str = "t1", parent: str | None = None, at: float = 0,
         customer: str | None = None, product: str | None = None, scope: str | None = None,
+        name: str = "work",
     ) -> None:  # fmt: skip
         """A span that is no model call."""
         self.spans.append(
@@ -122,6 +123,7 @@ class Scene:
                 "span_id": span,
                 "parent_span_id": parent,
                 "start_time": moment(at),
+                "name": name,
                 "own_customer_id": customer,
                 "own_product_id": product,
                 "own_cost_scope": scope,

@@ -101,3 +101,14 @@ def test_agrees_with_walking_up_one_step_at_a_time(data: st.DataObject) -> None:
             at = parents[names.index(at)]
         expected[name] = customers[names.index(at)] if at in names else None
     assert {span: found[0] for span, found in inherited(scene).items()} == expected
+
+
+def test_what_a_leaked_span_says_is_not_believed_and_nothing_is_inherited_from_it() -> None:
+    scene = Scene()
+    scene.span("stray", customer="old", product="bot", scope="7", name="paid.trace.work")
+    scene.span("call", parent="stray")
+    scene.signal("billed", span="stray", customer="old", product="its own")
+    spans = inherit(pl.DataFrame(scene.spans, schema=SPANS))
+    assert inherited(scene) == {"stray": (None, None, None), "call": (None, None, None)}
+    signals = inherit_signals(pl.DataFrame(scene.signals, schema=SIGNALS), spans)
+    assert signals.select("customer_id", "product_id").row(0) == (None, "its own")

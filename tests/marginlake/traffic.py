@@ -8,9 +8,11 @@ knows, spans of one id with different content, and days between the traces.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
@@ -24,8 +26,12 @@ TRACE_STARTS = (0, 7 * MILLISECOND, 3 * HOUR, 96 * HOUR)
 """Where the traces lie in time: twins within a day belong together, those further apart do not."""
 
 ANSWERS = (None, None, "chatcmpl-b94582cc7f8349f6a431c5a8", "msg_01XFDUDYJgAACzvnptvVoYEL", "chatcmpl-42")
-WORLD_APART_NS = 30 * 24 * HOUR
+WORLD_DAYS = 7
 """Between one world and the next; see `worlds`."""
+
+WORLD_APART_NS = WORLD_DAYS * 24 * HOUR
+MOST_WORLDS = 100
+"""So many may share a lake."""
 
 MODELS = ("gpt-4o-mini", "gpt-4o-mini", "claude-sonnet-4-5", "house-model-9")
 KINDS = ("chat", "chat", "chat", "silent", "failed", "agent", "foreign", "work", "signal", "paid_signal", "billed_work")
@@ -87,13 +93,15 @@ def billing(draw: st.DrawFn, world: int) -> dict[str, object]:
 @st.composite
 def versions_of_a_span(draw: st.DrawFn, world: int, trace: int, number: int, size: int) -> list[Record]:
     """One span, and now and then the same id again with other content."""
+    sampled = draw(st.sampled_from(["", "", "", "ot=th:8", "ot=th:c"]))
+    called = draw(st.sampled_from(["{}", "{}", "{}", "paid.trace.{}", "paid.trace.parent_span"]))
     start = BASE_NS - world * WORLD_APART_NS + TRACE_STARTS[trace] + draw(st.integers(0, 8)) * MILLISECOND
     parent = draw(st.sampled_from([None, None, 99, *range(1, size + 1)]))
     library = draw(st.sampled_from(["one", "two"]))
     versions = []
     for _ in range(draw(st.sampled_from([1, 1, 1, 1, 2, 3]))):
         kind = draw(st.sampled_from(KINDS))
-        said, events, name = identity(draw, world), [], kind
+        said, events, name = identity(draw, world), [], called.format(kind)
         if kind in ("chat", "silent", "failed", "agent"):
             said |= usage(draw, kind, world)
         elif kind == "foreign":
@@ -124,6 +132,7 @@ def versions_of_a_span(draw: st.DrawFn, world: int, trace: int, number: int, siz
             start_ns=start,
             end_ns=start + draw(st.integers(0, 8)) * MILLISECOND,
             events=events,
+            trace_state=sampled,
             status=Status(code=2 if kind == "failed" else 0),
         )
         versions.append(traces(payload(sent, scope=library)))
@@ -131,7 +140,7 @@ def versions_of_a_span(draw: st.DrawFn, world: int, trace: int, number: int, siz
 
 
 def _posted_at(world: int, minutes: int) -> str:
-    moment = datetime(2026, 11, 23, 21, minutes, tzinfo=UTC) - timedelta(days=30 * world)
+    moment = datetime(2026, 11, 23, 21, minutes, tzinfo=UTC) - timedelta(days=WORLD_DAYS * world)
     return moment.isoformat()
 
 
@@ -171,25 +180,49 @@ def deal(draw: st.DrawFn, records: list[Record], most: int) -> list[list[Record]
 
 
 @st.composite
-def dealt(draw: st.DrawFn) -> tuple[list[Record], list[list[Record]]]:
+def dealt(draw: st.DrawFn, world: int = 0) -> tuple[list[Record], list[list[Record]]]:
     """Traffic, and the same in another order, dealt into batches."""
-    records = draw(traffic())
+    records = draw(traffic(world))
     return records, deal(draw, records, 4)
 
 
-@st.composite
-def worlds(draw: st.DrawFn, count: int) -> tuple[list[Record], list[list[Record]]]:
-    """`count` independent examples of `dealt` at once, so that one lake tries them all.
+@dataclass(frozen=True)
+class Traffic:
+    """What some worlds sent: each of them in the order of drawing, and all in another order, dealt into batches."""
 
-    They have no trace, scope, key, response id or month in common, so what goes wrong in one goes wrong.
+    each: list[list[Record]]
+    batches: list[list[Record]]
+
+    @property
+    def records(self) -> list[Record]:
+        """All, in the order of drawing."""
+        return [record for records in self.each for record in records]
+
+
+def worlds(count: int, at_once: int = MOST_WORLDS) -> list[Traffic]:
+    """`count` independent examples of `dealt`, drawn one by one; up to `at_once` of them together, so that they share
+    lakes. They have no trace, scope, key or response id in common, so what goes wrong in one goes wrong in all.
     """
-    records: list[Record] = []
-    batches: list[list[Record]] = []
-    for world in range(count):
-        own = draw(traffic(world))
-        records += own
-        for number, batch in enumerate(deal(draw, own, 4)):
-            if number == len(batches):
-                batches.append([])
-            batches[number] += batch
-    return records, batches
+    drawn: list[tuple[list[Record], list[list[Record]]]] = []
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def draw_one(data: st.DataObject) -> None:
+        drawn.append(data.draw(dealt(len(drawn) % at_once)))
+
+    draw_one()
+    assert len(drawn) >= count
+    return [_together(drawn[start : start + at_once]) for start in range(0, count, at_once)]
+
+
+def _together(drawn: list[tuple[list[Record], list[list[Record]]]]) -> Traffic:
+    most = max(len(batches) for _, batches in drawn)
+    batches = [[record for _, own in drawn if number < len(own) for record in own[number]] for number in range(most)]
+    return Traffic([records for records, _ in drawn], batches)
