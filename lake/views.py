@@ -1,6 +1,7 @@
 """The everyday questions, as views. Each is one SELECT; later ones build on earlier ones."""
 
 from lake.definitions import View
+from lake.everyday_views import EVERYDAY_VIEWS
 
 BILLABLE_COSTS = View(
     "billable_costs",
@@ -270,4 +271,5 @@ ALL_VIEWS = (
     MARGIN_BY_CUSTOMER,
     MARGIN_BY_PRODUCT,
     MARGIN_MONTHLY,
+    *EVERYDAY_VIEWS,
 )
