@@ -11,8 +11,8 @@ CACHE_SAVINGS = View(
     "cache_savings",
     "Per day, provider and model: what prompt caches saved. full_rate_usd is what the tokens read from and written to "
     "caches would have cost as plain input at the rate of the call; saved_usd is that less what was charged, negative "
-    "where writing cost more than reading saved. unknown_calls used a cache too, at a price that the rate does not show "
-    "(a discount, another currency, no price): they are in none of the amounts.",
+    "where writing cost more than reading saved. unknown_calls used a cache too, at a price that the rate does not "
+    "show (a discount, another currency, no price): they are in none of the amounts.",
     f"""
 WITH used AS (
     SELECT c.*,

@@ -34,7 +34,7 @@ class Company:
         return self.now - timedelta(minutes=2) - timedelta(hours=hours)
 
     def milliseconds(self, low: int, high: int) -> int:
-        """A duration in milliseconds."""
+        """A duration in milliseconds, or another whole number."""
         return self.dice.randint(low, high)
 
     def chat(

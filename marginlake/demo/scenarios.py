@@ -31,9 +31,8 @@ def ticket(company: Company) -> Trace:
     steps.append(dialects.genai(final, company.milliseconds(1500, 6000)))
     root = sequence(_root("POST /tickets/{id}/reply", {"customer.id": customer, "product.id": SUPPORT}), *steps)
     resolved = company.dice.random() < 0.85
-    data: dict[str, object] = {"resolved": resolved, "feature": company.dice.choice(["orders", "orders", "refunds"])}
-    if resolved:
-        data |= {"time_saved": company.dice.randint(4, 15), "time_saved_unit": "minutes"}
+    feature, minutes = company.dice.choice(["orders", "orders", "refunds"]), company.milliseconds(4, 15)
+    data: dict[str, object] = {"resolved": resolved, "feature": feature, "minutes": minutes if resolved else 0}
     signal = Signal("ticket_resolved", SUPPORT, customer, data)
     root.events = (Event(root.duration_ms - 1, "ticket.resolved", _neutral(signal), signal),)
     return Trace("support-api", company.moment(), root, customer, SUPPORT)
