@@ -92,7 +92,7 @@ _COMMON = {
 }
 
 _OF_TABLES = MappingProxyType(
-    {column.name: column.comment for table in reversed(TABLES.values()) for column in table.columns}
+    {column.name: column.comment for table in reversed(tuple(TABLES.values())) for column in table.columns}
 )
 """Meanings of table columns, that of the first table where several have the name."""
 
