@@ -1,6 +1,7 @@
 """The everyday questions, as views. Each is one SELECT; later ones build on earlier ones."""
 
 from lake.definitions import View
+from lake.everyday_views import EVERYDAY_VIEWS
 
 BILLABLE_COSTS = View(
     "billable_costs",
@@ -305,4 +306,5 @@ ALL_VIEWS = (
     MARGIN_MONTHLY,
     EVENT_ROI,
     VALUE_BY_METRIC,
+    *EVERYDAY_VIEWS,
 )

@@ -5,8 +5,11 @@ python scripts/build_tables_doc.py
 
 from pathlib import Path
 
+import duckdb
+
 from lake.definitions import Table, View
 from lake.schema import TABLES, VIEWS
+from lake.view_columns import meaning
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables.md"
 
@@ -18,20 +21,41 @@ _HEAD = """\
 What `marginlake sql` and any DuckDB with the DuckLake extension see. Times are UTC to the microsecond; ids of traces
 and spans are lower-case hex; money is `DECIMAL(18,12)` US dollars, whose sums are `DECIMAL(38,12)`, never a float.
 Columns marked • are always set; the others may be NULL, which means unknown or not applicable, never zero.
+The lake carries these comments too (`SELECT column_name, comment FROM duckdb_columns()`), except for columns of views,
+on which DuckLake keeps none.
 """
+
+Columns = dict[str, list[tuple[str, str]]]
 
 
 def page() -> str:
     """The whole page."""
+    columns = columns_of_views()
     parts = [_HEAD, "## Views: the everyday questions\n"]
-    parts += [_view(view) for view in VIEWS.values()]
+    parts += [_view(view, columns[view.name]) for view in VIEWS.values()]
     parts += ["## Tables\n"]
     parts += [_table(table) for table in TABLES.values()]
     return "\n".join(parts)
 
 
-def _view(view: View) -> str:
-    return f"### `{view.name}`\n\n{view.comment}\n\n```sql\n{view.sql.strip()}\n```\n"
+def columns_of_views() -> Columns:
+    """Name and type of every view's columns, as DuckDB works them out."""
+    with duckdb.connect() as connection:
+        for definition in (*TABLES.values(), *VIEWS.values()):
+            connection.execute(definition.create_sql()[0])
+        return {
+            view: [(str(name), str(kind)) for name, kind, *_ in connection.execute(f"DESCRIBE {view}").fetchall()]
+            for view in VIEWS
+        }
+
+
+def _view(view: View, columns: list[tuple[str, str]]) -> str:
+    parts = [f"### `{view.name}`\n\n{view.comment}\n"]
+    if not view.sql.strip().startswith("SELECT *"):
+        spelled = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+        rows = [f"| `{name}` | {spelled.get(kind, kind)} | {meaning(view.name, name)} |" for name, kind in columns]
+        parts += ["\n".join(["| column | type | meaning |", "|---|---|---|", *rows, ""])]
+    return "\n".join([*parts, f"```sql\n{view.sql.strip()}\n```\n"])
 
 
 def _table(table: Table) -> str:

@@ -2,9 +2,13 @@
 
 import importlib.metadata
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from rich.console import Console
+
+from marginlake.demo.run import run_demo
 
 for _name in ("TIKTOKEN_CACHE_DIR", "MARGINLAKE_TOKENIZERS"):
     os.environ.pop(_name, None)  # tokenizers of this machine are no part of a test
@@ -24,3 +28,11 @@ def without_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
         return known(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", distribution)
+
+
+@pytest.fixture(scope="session")
+def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory that `marginlake demo` leaves behind; only to be read."""
+    data = tmp_path_factory.mktemp("demo") / "marginlake-demo"
+    assert run_demo(data, Console(quiet=True)) == 0
+    return data

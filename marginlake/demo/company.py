@@ -34,7 +34,7 @@ class Company:
         return self.now - timedelta(minutes=2) - timedelta(hours=hours)
 
     def milliseconds(self, low: int, high: int) -> int:
-        """A duration in milliseconds."""
+        """A duration in milliseconds, or another whole number."""
         return self.dice.randint(low, high)
 
     def chat(
@@ -64,6 +64,11 @@ class Company:
     def failure(self, provider: str, model: str) -> Call:
         """A call that the provider refused: no usage, nothing to pay."""
         return Call(provider, model, self._response_id(provider), None, failed=True)
+
+    def interrupted(self, provider: str, model: str, *, size: int, answer: int) -> Call:
+        """A streamed call that broke off: the provider charges for what it had read and written until then."""
+        tokens = Tokens(input=self._share(size, 0.4, 1.0), output=self._share(answer, 0.05, 0.6))
+        return Call(provider, model, self._response_id(provider), tokens, failed=True)
 
     def silent_stream(self, provider: str, model: str) -> Call:
         """A streamed call whose sender never learned its usage: it did cost something, nobody knows what."""

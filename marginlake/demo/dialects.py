@@ -19,12 +19,17 @@ TRACELOOP = ("opentelemetry.instrumentation.openai.v1", "0.62.4")
 VERCEL = ("ai", "")
 PAID = ("paid.python", "")
 
+_ERRORS = {
+    "RateLimitError": "RateLimitError: too many requests",
+    "APIConnectionError": "APIConnectionError: the stream broke off",
+}
 _VERCEL_PROVIDER = {"openai": "openai.chat", "anthropic": "anthropic.messages", "google": "google.generative-ai"}
 
 
 def genai(call: Call, duration_ms: int) -> Span:
     """A client span by the current OpenTelemetry GenAI semantic conventions (chat, embeddings, generate_content)."""
     scope = GENAI_GOOGLE if call.provider == "google" else GENAI
+    error = "RateLimitError" if call.tokens is None else "APIConnectionError"
     attributes: Attributes = {
         "gen_ai.operation.name": call.operation,
         "gen_ai.provider.name": "gcp.gemini" if call.provider == "google" else call.provider,
@@ -40,7 +45,7 @@ def genai(call: Call, duration_ms: int) -> Span:
         if call.operation != "embeddings":
             attributes["gen_ai.response.id"] = call.response_id
     else:
-        attributes["error.type"] = "RateLimitError"
+        attributes["error.type"] = error
     attributes |= _genai_usage(call.tokens)
     return Span(
         f"{call.operation} {call.model}",
@@ -48,7 +53,7 @@ def genai(call: Call, duration_ms: int) -> Span:
         attributes,
         kind="client",
         duration_ms=duration_ms,
-        error="RateLimitError: too many requests" if call.failed else None,
+        error=_ERRORS[error] if call.failed else None,
         call=call,
     )
 

@@ -10,7 +10,10 @@ APP = ("juniper.app", "3.2.0")
 
 
 def ticket(company: Company) -> Trace:
-    """A support ticket (GenAI conventions). Only the root names the customer; the signal is an event on the root."""
+    """A support ticket (GenAI conventions). Only the root names the customer; the signal is an event on the root.
+
+    Some calls fail and are tried again, at no cost or at that of what had been streamed; some tickets stay unresolved.
+    """
     customer = company.customer()
     answer = company.chat("openai", "gpt-5.4-mini", "gpt-5.4-mini-2026-03-17", size=6_000, answer=500, thinks=True)
     steps = [
@@ -21,10 +24,16 @@ def ticket(company: Company) -> Trace:
     ]
     if company.dice.random() < 0.15:
         steps.append(dialects.genai(company.failure("openai", "gpt-6-sol"), company.milliseconds(40, 400)))
+    if company.dice.random() < 0.12:
+        broken = company.interrupted("openai", "gpt-6-sol", size=11_000, answer=900)
+        steps.append(dialects.genai(broken, company.milliseconds(500, 3000)))
     final = company.chat("openai", "gpt-6-sol", size=11_000, answer=900, thinks=True)
     steps.append(dialects.genai(final, company.milliseconds(1500, 6000)))
     root = sequence(_root("POST /tickets/{id}/reply", {"customer.id": customer, "product.id": SUPPORT}), *steps)
-    signal = Signal("ticket_resolved", SUPPORT, customer, {"resolution": "automatic"})
+    resolved = company.dice.random() < 0.85
+    feature, minutes = company.dice.choice(["orders", "orders", "refunds"]), company.milliseconds(4, 15)
+    data: dict[str, object] = {"resolved": resolved, "feature": feature, "minutes": minutes if resolved else 0}
+    signal = Signal("ticket_resolved", SUPPORT, customer, data)
     root.events = (Event(root.duration_ms - 1, "ticket.resolved", _neutral(signal), signal),)
     return Trace("support-api", company.moment(), root, customer, SUPPORT)
 
@@ -113,7 +122,8 @@ def shop_chat(company: Company) -> Trace:
         )
         calls.append(call)
         steps.append(dialects.vercel_inner(call, company.milliseconds(500, 3000)))
-    signal = Signal("chat_answered", SHOP, customer, {"channel": "web"})
+    feature = company.dice.choice(["search", "search", "gift-finder", "size-advice"])
+    signal = Signal("chat_answered", SHOP, customer, {"channel": "web", "feature": feature})
     chat = sequence(dialects.vercel_outer(calls, total(calls)), *steps)
     identity: Attributes = {"external_customer_id": customer, "external_agent_id": SHOP}
     page = Span("POST /api/chat", ("next.js", "16.1.0"), identity, "server")

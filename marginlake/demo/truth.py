@@ -95,11 +95,20 @@ def _price(signal: Signal, rules: Sequence[Mapping[str, Any]]) -> Decimal | None
     if not fitting:
         return None
     rule = max(fitting, key=lambda each: "customer" in each)
-    unit = (
-        Decimal(rule["unit_price_usd"])
-        if "unit_price_usd" in rule
-        else Decimal(rule["credits"]) * Decimal(rule["credit_value_usd"])
-    )
+    if "when" in rule:
+        field, _, wanted = rule["when"].removeprefix("data.").partition(" == ")
+        if signal.data.get(field) != (wanted == "true"):
+            return Decimal(0)
+    unit = _unit_price(rule)
     path = rule.get("quantity_path")
     quantity = quantity_of(signal) if path in (None, "quantity") else Decimal(str(signal.data[path]))
     return unit * quantity
+
+
+def _unit_price(rule: Mapping[str, Any]) -> Decimal:
+    """US dollars for a quantity of one: a price, or credits at their value or at that of the plan that grants them."""
+    if "unit_price_usd" in rule:
+        return Decimal(rule["unit_price_usd"])
+    if "plan_price" in rule:
+        return Decimal(rule["credits"]) * Decimal(rule["plan_price"]) / Decimal(rule["plan_credits"])
+    return Decimal(rule["credits"]) * Decimal(rule["credit_value_usd"])

@@ -7,12 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from lake.read import query
 from lake.schema import VIEWS
 from marginlake.cli import run
-from marginlake.demo.run import run_demo
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -21,13 +19,6 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced code blocks of one language."""
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.fixture(scope="module")
-def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("docs") / "marginlake-demo"
-    assert run_demo(data, Console(quiet=True)) == 0
-    return data
 
 
 QUERIES = [(page.name, sql) for page in PAGES for sql in blocks(page, "sql")]

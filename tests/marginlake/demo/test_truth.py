@@ -93,3 +93,19 @@ def test_a_sequence_puts_children_one_after_the_other_inside_their_parent():
     assert second.start_ms <= leaf.start_ms
     assert leaf.start_ms + leaf.duration_ms <= second.start_ms + second.duration_ms
     assert second.start_ms + second.duration_ms <= outer.start_ms + outer.duration_ms
+
+
+def test_an_outcome_that_did_not_come_earns_nothing():
+    rule = {"product": "copilot", "event": "answered", "unit_price_usd": "0.99", "when": "data.resolved == true"}
+    answered = [Signal("answered", "copilot", "a", {"resolved": resolved}) for resolved in (True, True, False)]
+    unsaid = Signal("answered", "copilot", "a")
+
+    assert truth.of(Plan((), (*answered, unsaid)), [rule]).revenue_by_event == {"answered": Decimal("1.98")}
+
+
+def test_a_plan_says_what_its_credits_are_worth():
+    rule = {"product": "copilot", "event": "answered", "credits": "2", "plan_price": "29", "plan_credits": "500"}
+
+    told = truth.of(Plan((), (Signal("answered", "copilot", "a"),)), [rule])
+
+    assert told.revenue_by_event == {"answered": Decimal("0.116")}
