@@ -87,7 +87,7 @@ def test_what_is_wrong_is_told_in_one_line(said: dict[str, object], told: str) -
 
 def test_names_are_unique() -> None:
     entry = {"name": "a", "kind": "margin_below", "below": 1}
-    with pytest.raises(AlertError, match="^alert entry 2: name: 'a' is entry 1 already$"):
+    with pytest.raises(AlertError, match=r"^alert entry 2: name: 'a' is entry 1 already$"):
         parse_alerts([entry, entry])
-    with pytest.raises(AlertError, match="^alert entry 1: name: missing$"):
+    with pytest.raises(AlertError, match=r"^alert entry 1: name: missing$"):
         parse_alerts([{"kind": "margin_below"}])
