@@ -30,7 +30,11 @@ FOUND = pl.Schema(
 
 _PICO: Final = 10**12
 _MICRO: Final = 10**6
-_UNKNOWN: Final = ("unpriced_calls", "signals_without_revenue", "untraced_signals")
+_UNKNOWN: Final = {
+    "unpriced_calls": "calls without a price",
+    "signals_without_revenue": "events without revenue",
+    "untraced_signals": "events without traced cost",
+}
 
 
 def evaluate_all(rules: Sequence[AlertRule], figures: Sequence[Figures]) -> pl.DataFrame:
@@ -90,7 +94,7 @@ def _margin(rule: AlertRule, level: Level, scopes: pl.DataFrame) -> pl.DataFrame
     """Margin in percent of revenue; where nothing is earned, any cost is too much."""
     enough = scopes.filter(pl.col("signals") >= rule.min_events).with_columns(
         margin=pl.col("revenue_usd") - pl.col("linked_cost_usd") - pl.col("unclaimed_cost_usd"),
-        unknown=pl.sum_horizontal(_UNKNOWN) > 0,
+        unknown=pl.sum_horizontal(*_UNKNOWN) > 0,
     )
     earns = pl.col("revenue_usd") > 0
     below = _percent(pl.col("margin"), pl.col("revenue_usd"), level, lambda share, limit: share < limit)
@@ -98,16 +102,13 @@ def _margin(rule: AlertRule, level: Level, scopes: pl.DataFrame) -> pl.DataFrame
     return enough.with_columns(
         value=_share(pl.col("margin"), pl.col("revenue_usd")),
         status=pl.when("unknown").then(pl.lit("unknown")).when((earns & below) | loses).then(pl.lit("firing")),
-        note=pl.when("unknown")
-        .then(
-            pl.format(
-                "margin unknown: {} calls without a price, {} events without revenue, {} events without traced cost",
-                *_UNKNOWN,
-            )
-        )
-        .when(loses)
-        .then(pl.lit("costs and no revenue")),
+        note=pl.when("unknown").then(_what_is_unknown()).when(loses).then(pl.lit("costs and no revenue")),
     )
+
+
+def _what_is_unknown() -> pl.Expr:
+    parts = (pl.when(pl.col(name) > 0).then(pl.format(f"{{}} {what}", name)) for name, what in _UNKNOWN.items())
+    return pl.concat_str(*parts, separator=", ", ignore_nulls=True)
 
 
 def _unclaimed(rule: AlertRule, level: Level, scopes: pl.DataFrame) -> pl.DataFrame:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, moment
 from marginlake.config import load
+from marginlake.failures import UsageError
 from marginlake.logs import configure_logs
 from marginlake.output import write_result
 
@@ -26,6 +27,9 @@ def check(
     *,
     config: ConfigFile = None,
     dry_run: DryRun = False,
+    at: Annotated[
+        str | None, Parameter(help="With --dry-run: as if it were this time, e.g. 2026-11-01T12:00Z.")
+    ] = None,
     format: Format = "table",  # noqa: A002
     data: DataDir = DEFAULT_DATA,
 ) -> int:
@@ -36,10 +40,12 @@ def check(
     from marginlake.alert_store import look, record
 
     configure_logs()
+    now = moment(at) or datetime.now(UTC)
+    if at is not None and not dry_run:
+        raise UsageError("--at goes with --dry-run: what was at another time is not recorded")
     settings = load(config, data)
     alerts = alert_settings(settings)
     check_lake(data)
-    now = datetime.now(UTC)
     with Lake.open(
         data, read_only=dry_run, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads
     ) as lake:
@@ -73,8 +79,12 @@ def list_(
 
 
 def _show(rows: "pl.DataFrame", columns: tuple[str, ...], format: Literal["table", "csv", "json"]) -> None:  # noqa: A002
-    """The columns of the rows; figures without the zeros behind their last digit."""
+    """The columns of the rows; figures without the zeros behind their last digit, a table without empty columns."""
     import polars as pl
+
+    if format == "table":
+        optional = ("customer_id", "product_id", "event_name", "note", "resolved_at", "delivered_at", "last_error")
+        columns = tuple(name for name in columns if name not in optional or rows[name].null_count() < rows.height)
 
     figures = [name for name in ("value", "threshold") if name in columns]
     shown = [pl.col(name).cast(pl.String).str.replace(r"\.?0+$", "") for name in figures]

@@ -1,7 +1,7 @@
 """Alerts on a real lake and their way to a webhook: told once, tried again, and kept across restarts."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
