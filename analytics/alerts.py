@@ -107,7 +107,7 @@ def _margin(rule: AlertRule, level: Level, scopes: pl.DataFrame) -> pl.DataFrame
 
 
 def _what_is_unknown() -> pl.Expr:
-    parts = (pl.when(pl.col(name) > 0).then(pl.format(f"{{}} {what}", name)) for name, what in _UNKNOWN.items())
+    parts = (pl.when(pl.col(name) > 0).then(pl.format(f"{what}: {{}}", name)) for name, what in _UNKNOWN.items())
     return pl.concat_str(*parts, separator=", ", ignore_nulls=True)
 
 
@@ -127,7 +127,7 @@ def _unpriced(rule: AlertRule, level: Level, scopes: pl.DataFrame) -> pl.DataFra
     """Calls without a price: how many, or their share of all calls in percent."""
     calls, unpriced = (pl.col(name).cast(pl.Int128) for name in ("calls", "unpriced_calls"))
     enough = scopes.filter(pl.col("calls") >= rule.min_events)
-    note = pl.format("{} of {} calls have no price", "unpriced_calls", "calls")
+    note = pl.format("of calls: {}", "calls")
     if rule.unit == "calls":
         above = unpriced > int128(int(level.threshold))
         return enough.with_columns(value=unpriced * int128(_PICO), status=_firing(above), note=note)
@@ -173,4 +173,4 @@ def _firing(condition: pl.Expr) -> pl.Expr:
 def _lower_bound() -> pl.Expr:
     """Costs are those that are known."""
     count = pl.col("unpriced_calls")
-    return pl.when(count > 0).then(pl.format("not in it: {} calls without a price", count))
+    return pl.when(count > 0).then(pl.format("calls without a price, not in it: {}", count))

@@ -39,7 +39,8 @@ def nobodys(number: int) -> Record:
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-4o-mini",
-        "gen_ai.usage.input_tokens": 100_000,
+        "gen_ai.usage.input_tokens": 200_000,
+        "gen_ai.usage.output_tokens": 0,
         "customer.id": "acme-eu",
     }
     start = START_NS + number * 10**9
