@@ -34,7 +34,7 @@ JITTER: Final = 0.2
 
 _BATCH: Final = 32
 _PARALLEL: Final = 8
-_SLACK: Final = timedelta(seconds=30)
+_SLACK: Final = timedelta(seconds=10)
 _ALERTS = TABLES["alerts"].polars_schema
 _DATA: Final = (
     "alert_id", "rule", "kind", "severity", "state", "customer_id", "product_id", "event_name", "window_start",

@@ -25,7 +25,7 @@ from marginlake.money_figures import read_alerts, read_money
 log = structlog.get_logger("alerts")
 
 TURN_SECONDS = 1.0
-SPARE = 20
+SPARE = 10
 """A step that took long waits at least so many times as long: watching must not be what the machine does."""
 
 
@@ -40,7 +40,8 @@ class AlertWatch:
         self._config = config
         self._settings = settings
         self._metrics = metrics
-        self._due: datetime | None = None
+        # what an earlier run left is due at once
+        self._due: datetime | None = datetime.now(UTC)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="marginlake-alerts", daemon=True)
 

@@ -38,8 +38,7 @@ def money_metrics(figures: MoneyFigures | None) -> Iterator[Metric]:
     for rows, names in ((read.calls, _CALLS), (read.margins, _MARGINS)):
         labels = [name for name in rows.columns if name not in names]
         for name, description in names.items():
-            said = f"{description} Of the UTC day or month so far (window)."
-            gauge = GaugeMetricFamily(f"marginlake_{name}", said, labels=labels)
+            gauge = GaugeMetricFamily(f"marginlake_{name}", description, labels=labels)
             known = rows.filter(pl.col(name).is_not_null())
             for *values, figure in known.select(*labels, name).iter_rows():
                 gauge.add_metric(values, float(figure))
