@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from lake.definitions import Table, View
+from lake.tables.alerts import ALERTS
 from lake.tables.bookkeeping import (
     INGEST_LOG,
     KEY_DIRECTORY,
@@ -35,6 +36,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             REJECTED,
             UNMAPPED_CALLS,
             REPRICES,
+            ALERTS,
             INGEST_LOG,
             KEY_DIRECTORY,
             SCHEMA_MIGRATIONS,

@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError
 
 from marginlake import __version__
 from marginlake.commands import (
+    alerts,
     dashboards,
     demo,
     doctor,
@@ -41,6 +42,7 @@ app.command(relink.relink)
 app.command(reprice.reprice)
 app.command(revalue.revalue)
 app.command(prices.app)
+app.command(alerts.app)
 app.command(tokenizers.app)
 app.command(dashboards.app)
 app.command(doctor.doctor)

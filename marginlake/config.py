@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from pricing_tables.own_fields import moment
@@ -118,6 +118,31 @@ class MaintenanceConfig(_Section):
     file_grace_minutes: Annotated[float, Field(ge=1)] = 60.0
 
 
+class AlertsConfig(_Section):
+    """When the `[[alert]]` rules are looked at, and the webhook that is told, if any (Standard Webhooks).
+
+    late_hours: for how long after its end a window is looked at again. previous_secret: the one that is being replaced.
+    """
+
+    interval_minutes: Annotated[float, Field(gt=0)] = 5.0
+    late_hours: Annotated[float, Field(ge=0, le=744)] = 48.0
+    webhook: str | None = None
+    secret: SecretStr | None = None
+    previous_secret: SecretStr | None = None
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+
+class MetricsConfig(_Section):
+    """The figures of money at `/metrics`: how often they are read from the lake, and by what they are split.
+
+    top: how many combinations of labels have a series of their own, the rest being `other`.
+    """
+
+    interval_seconds: Annotated[float, Field(ge=1)] = 60.0
+    labels: tuple[Literal["provider", "model", "product", "customer", "event"], ...] = ("provider", "model", "product")
+    top: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
 class LakeConfig(_Section):
     """What DuckDB may use of this machine (null: DuckDB's own defaults)."""
 
@@ -126,7 +151,7 @@ class LakeConfig(_Section):
 
 
 class Config(BaseSettings):
-    """All settings. `revenue` and `dialects` are tables as written, read and checked where they are used."""
+    """All settings. `revenue`, `alert` and `dialects` are tables as written, read and checked where they are used."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=True
@@ -142,7 +167,10 @@ class Config(BaseSettings):
     maintenance: MaintenanceConfig = MaintenanceConfig()
     lake: LakeConfig = LakeConfig()
     value: ValueConfig = ValueConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    metrics: MetricsConfig = MetricsConfig()
     revenue: tuple[dict[str, Any], ...] = ()
+    alert: tuple[dict[str, Any], ...] = ()
     dialects: dict[str, dict[str, Any]] = {}
 
     @classmethod

@@ -8,6 +8,7 @@ the journal's archive.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -49,13 +50,17 @@ class Conveyor:
         *,
         interval_seconds: float,
         max_batch_bytes: int,
+        visible: Callable[[Sequence[int]], None] = lambda received: None,
     ) -> None:
+        """`visible` is told when the records that a commit made readable were received (Unix nanoseconds)."""
         self._source = source
         self._rules = rules
         self._commit = commit
         self._interval = interval_seconds
         self._max_batch = max_batch_bytes
         self._lock = threading.Condition()
+        self._visible = visible
+        self._received: deque[tuple[int, list[int]]] = deque()
         self._pieces: list[tuple[Prepared, int]] = []
         self._pending_bytes = 0
         self._read_position = start_at
@@ -74,6 +79,12 @@ class Conveyor:
     def committed(self) -> int:
         """The next journal sequence number that is not in the lake yet."""
         return self._committed
+
+    @property
+    def oldest_waiting_ns(self) -> int | None:
+        """When the oldest record that is read and not in the lake yet was received; None when none waits."""
+        with self._lock:
+            return self._received[0][1][0] if self._received else None
 
     @property
     def last_error(self) -> str | None:
@@ -134,6 +145,8 @@ class Conveyor:
             return
         prepared = prepare_or_reject(batch.records, damage_of(batch.corruptions), self._rules())
         with self._lock:
+            if batch.records:
+                self._received.append((batch.next_seq, [record.received_ns for record in batch.records]))
             self._pieces.append((prepared, batch.next_seq))
             self._pending_bytes += max(prepared.payload_bytes, 1)
             self._read_position = batch.next_seq
@@ -213,10 +226,14 @@ class Conveyor:
             self._commit_error = f"{type(error).__name__}: {error}"
             log.error("commit failed, will try again", error=self._commit_error)
             return error
+        received: list[int] = []
         with self._lock:
             self._commit_error = None
             self._committed = position
+            while self._received and self._received[0][0] <= position:
+                received += self._received.popleft()[1]
             self._lock.notify_all()
+        self._visible(received)
         return None
 
     def _pause_after_failure(self, failures: int) -> None:

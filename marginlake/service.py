@@ -20,6 +20,8 @@ import structlog
 from lake.commit import Transaction
 from lake.connect import Lake, first_line
 from marginlake.adoption import adopt, rules_in
+from marginlake.alert_settings import alert_settings
+from marginlake.alert_watch import AlertWatch
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
@@ -33,6 +35,7 @@ from receiver.http_server import HttpServer
 from receiver.intake import Intake
 from receiver.journal import Journal
 from receiver.journal.record import Kind
+from receiver.journal.timed import TimedDisk
 from receiver.limits import Limits
 from receiver.signals.from_rest import signals_from_rest
 
@@ -52,18 +55,22 @@ class Service:
         """Open lake and journal, and lock the journal. Raises JournalError, LakeError, ConfigError or OSError."""
         self.data_dir = data_dir
         self.config = config
+        alerts = alert_settings(config)
         data_dir.mkdir(parents=True, exist_ok=True)
+        self.metrics = ServiceMetrics()
         self.lake = Lake.open(data_dir, memory_limit=config.lake.memory_limit, threads=config.lake.threads)
         try:
             self.rules: Rules = rules_in(self.lake, config, data_dir)
             position = self.lake.progress(JOURNAL) or 1
             self.journal = Journal(
-                data_dir / JOURNAL, segment_bytes=config.journal.segment_mib * MIB, start_at=position
+                data_dir / JOURNAL,
+                segment_bytes=config.journal.segment_mib * MIB,
+                start_at=position,
+                disk=TimedDisk(self.metrics.synced),
             )
         except BaseException:
             self.lake.close()
             raise
-        self.metrics = ServiceMetrics()
         self.conveyor = Conveyor(
             self.journal,
             position,
@@ -71,6 +78,7 @@ class Service:
             self._commit,
             interval_seconds=config.commit.interval_seconds,
             max_batch_bytes=config.commit.max_batch_mib * MIB,
+            visible=self.metrics.visible,
         )
         self.intake = Intake(
             self.journal,
@@ -86,7 +94,9 @@ class Service:
             config,
             lambda: self.conveyor.committed,
             lambda: self.rules,
+            self.metrics.upkeep_ran,
         )
+        self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
         app = create_app(self.intake, ready=self.ready, metrics=self.metrics.expose)
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
@@ -109,6 +119,7 @@ class Service:
             raise
         self._listening.set()
         self.upkeep.start()
+        self.alerts.start()
         addresses = (_with_port(self.config.receiver.grpc, grpc_port), _with_port(self.config.receiver.http, http_port))
         state = {
             "pid": os.getpid(),
@@ -129,6 +140,7 @@ class Service:
         self._grpc.stop(SERVER_GRACE_SECONDS)
         servers.join(max(0.1, deadline - time.monotonic() - 4))
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
+        self.alerts.stop()
         self.upkeep.stop()
         self.conveyor.stop(max(0.1, deadline - time.monotonic()))
         self.close()
@@ -152,6 +164,7 @@ class Service:
             self.metrics.commit_failed()
             raise
         self.metrics.committed(landed, time.monotonic() - started)
+        self.metrics.rejected(prepared.rejected)
         self.intake.claims.committed(prepared.signals["signal_id"].to_list())
 
     def _seen(self, signal_ids: list[str]) -> set[str]:
@@ -181,10 +194,15 @@ class Service:
         watch = self.metrics.watch
         watch("journal_backlog_bytes", "Journal bytes that are not in the lake yet.", self._backlog)
         watch("journal_backlog_records", "Journal records that are not in the lake yet.", self._behind)
+        watch("journal_lag_seconds", "Age of the oldest journal record that is not in the lake yet.", self._lag)
         watch("ready", "1 when requests are taken and commits succeed.", lambda: float(self.ready()))
 
     def _backlog(self) -> float:
         return float(self.journal.backlog_bytes(self.conveyor.committed))
+
+    def _lag(self) -> float:
+        oldest = self.conveyor.oldest_waiting_ns
+        return 0.0 if oldest is None else max(0.0, (time.time_ns() - oldest) / 1e9)
 
     def _behind(self) -> float:
         return float(max(0, self.journal.durable_seq + 1 - self.conveyor.committed))

@@ -41,14 +41,19 @@ class Upkeep:
         config: Config,
         committed: Callable[[], int],
         rules: Callable[[], Rules],
+        ran: Callable[[str, float, bool], None] = lambda step, seconds, done: None,
     ) -> None:
-        """`committed`: the first journal sequence number that is not in the lake. `rules`: those in use."""
+        """`committed`: the first journal sequence number that is not in the lake. `rules`: those in use.
+
+        `ran` is told of each step: its name, how many seconds it took, and whether it was done.
+        """
         self._lake = lake
         self._journal_dir = journal_dir
         self._archive_dir = archive_dir
         self._config = config
         self._committed = committed
         self._rules = rules
+        self._ran = ran
         self._periods_settled: datetime | None = None
         self._caught_up: Rules | None = None
         self._stop = threading.Event()
@@ -80,10 +85,14 @@ class Upkeep:
                 next_maintenance = time.monotonic() + interval
 
     def _attempt(self, what: str, step: Callable[[], None]) -> None:
+        began = time.monotonic()
+        done = False
         try:
             step()
+            done = True
         except (OSError, LakeError, CatalogError, CatalogChoiceError, duckdb.Error) as error:
             log.error("upkeep failed, it will be tried again", step=what, error=str(error))
+        self._ran(what, time.monotonic() - began, done)
 
     def _archive(self) -> None:
         days = self._config.journal.archive_days
