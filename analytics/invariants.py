@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lake.daily import DAILY_COLUMNS, daily_sql
+
 
 @dataclass(frozen=True)
 class Invariant:
@@ -158,6 +160,36 @@ MARGIN_IS_REVENUE_LESS_COST = Invariant(
     "A margin must be revenue less cost, and NULL unless both are fully known.",
 )
 
+LINKS_HAVE_TIMES = Invariant(
+    "links_have_times",
+    """
+    SELECT l.cost_id, l.signal_id, l.occurred_at, l.event_at
+    FROM cost_links l JOIN costs c USING (cost_id) JOIN signals s USING (signal_id)
+    WHERE l.occurred_at IS DISTINCT FROM c.occurred_at OR l.event_at IS DISTINCT FROM s.occurred_at
+    """,
+    "A link must lie in time where its cost and its event do.",
+)
+
+_DAILY = ", ".join(DAILY_COLUMNS)
+
+ROLLED_DAYS_HOLD = Invariant(
+    "rolled_days_hold",
+    f"""
+    WITH kept AS (
+        SELECT {_DAILY} FROM margin_rollup
+        WHERE day IN (SELECT day FROM rolled_days WHERE rolled_at IS NOT NULL)
+    ), worked_out AS (
+        SELECT {_DAILY} FROM ({daily_sql()})
+        WHERE day <= (SELECT max(day) FROM rolled_days)
+          AND day NOT IN (SELECT day FROM rolled_days WHERE rolled_at IS NULL)
+    )
+    SELECT * FROM (FROM kept EXCEPT ALL FROM worked_out)
+    UNION ALL
+    SELECT * FROM (FROM worked_out EXCEPT ALL FROM kept)
+    """,
+    "A day that is rolled up must be what its events and costs come to.",
+)
+
 INVARIANTS: tuple[Invariant, ...] = (
     CONSERVATION,
     LINKS_ADD_UP,
@@ -170,5 +202,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     MARGINS_MATCH_SIGNALS,
     MARGINS_MATCH_LINKS,
     MARGIN_IS_REVENUE_LESS_COST,
+    LINKS_HAVE_TIMES,
+    ROLLED_DAYS_HOLD,
 )
-"""All of them, in the order to show them. They read spans, costs, signals, cost_links, event_margins and rates."""
+"""All of them, in the order to show them. They read spans, costs, signals, cost_links, event_margins, rates,
+margin_rollup and rolled_days."""

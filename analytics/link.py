@@ -13,7 +13,7 @@ def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     """Rows of the table `cost_links`: every billable cost that some signal bears, split evenly when several do.
 
     costs: cost_id, status, trace_id, link_trace_id, cost_scope, customer_id, product_id, occurred_at, cost_usd.
-    signals: signal_id, trace_id, cost_scope, cost_traced, customer_id, product_id.
+    signals: signal_id, trace_id, cost_scope, cost_traced, customer_id, product_id, occurred_at.
 
     A signal that claims a scope bears the costs stamped with it for the same customer and product (a missing product
     equals only a missing product; a missing customer equals nothing). A cost-traced signal without a claim bears the
@@ -24,7 +24,7 @@ def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
         "cost_id", "trace_id", "link_trace_id", "cost_scope", "customer_id", "product_id", "occurred_at", "cost_usd"
     )
     traced = signals.filter(pl.col("cost_traced")).select(
-        "signal_id", "trace_id", "cost_scope", "customer_id", "product_id"
+        "signal_id", "trace_id", "cost_scope", "customer_id", "product_id", pl.col("occurred_at").alias("event_at")
     )
     by_scope = _by_scope(billable, traced)
     by_trace = _by_trace(billable, traced, by_scope)
@@ -38,19 +38,19 @@ def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([conform(pairs.filter(~shared), COST_LINKS), conform(split, COST_LINKS)])
 
 
-_PAIR = ("cost_id", "signal_id", "cost_usd", "trace_id", "occurred_at")
+_PAIR = ("cost_id", "signal_id", "cost_usd", "trace_id", "occurred_at", "event_at")
 
 
 def _by_scope(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     key = ["cost_scope", "customer_id", "product_id"]
     claimed = pl.col("cost_scope").is_not_null() & pl.col("customer_id").is_not_null()
-    claims = signals.filter(claimed).select("signal_id", *key)
+    claims = signals.filter(claimed).select("signal_id", "event_at", *key)
     return costs.filter(claimed).join(claims, on=key, how="inner", nulls_equal=True).select(_PAIR)
 
 
 def _by_trace(costs: pl.DataFrame, signals: pl.DataFrame, by_scope: pl.DataFrame) -> pl.DataFrame:
     bearers = signals.filter(pl.col("cost_scope").is_null() & pl.col("trace_id").is_not_null()).select(
-        "signal_id", pl.col("trace_id").alias("link_trace_id"), pl.col("customer_id").alias("bearer")
+        "signal_id", "event_at", pl.col("trace_id").alias("link_trace_id"), pl.col("customer_id").alias("bearer")
     )
     free = costs if by_scope.is_empty() else costs.join(by_scope, on="cost_id", how="anti")
     strangers = pl.col("customer_id") != pl.col("bearer")

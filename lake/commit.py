@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import duckdb
 import polars as pl
@@ -14,8 +14,10 @@ from lake.errors import LakeError
 from lake.frames import as_arrow, changed_rows, conform
 from lake.given import given
 from lake.known import Known, Remembered
+from lake.rolled import WATCHED, RolledDays
 from lake.schema import TABLES
 from lake.tables.bookkeeping import INGEST_LOG, KEY_DIRECTORY
+from lake.tables.rollup import ROLLED_DAYS
 
 
 def table_named(name: str) -> Table:
@@ -44,6 +46,10 @@ class Transaction:
         self._known = known
         self._entries: list[pl.DataFrame] = []
         self._positions: dict[str, int | None] = {}
+        self._rolled: RolledDays | None = None
+        self._wrote_rolled = False
+        self._changed_days: set[date] = set()
+        self._gone_costs: list[pl.DataFrame] = []
 
     def read(self, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
         """Rows of a query; `frames` are readable as tables of their names."""
@@ -63,6 +69,7 @@ class Transaction:
         if target.lookups:
             self._entries.append(directory.entries(self._connection, target, rows))
         self._insert(target, rows)
+        self._note_days(target, rows)
         return rows.height
 
     def replace(self, table: str, keys: pl.DataFrame, rows: pl.DataFrame) -> tuple[int, int]:
@@ -77,6 +84,7 @@ class Transaction:
         gone, come = changed_rows(old, conform(rows, target), target)
         if gone.height:
             self._delete(target, gone.select(target.key), _times_of(gone, target))
+            self._note_days(target, gone, gone=True)
         return gone.height, self.append(table, come)
 
     def delete(self, table: str, keys: pl.DataFrame) -> None:
@@ -84,6 +92,9 @@ class Transaction:
         target = table_named(table)
         ranges = self._ranges(target, keys, keys.columns)
         if keys.height and ranges != []:
+            if table in WATCHED and self._rolled_days().last:
+                noted = [*target.key, *WATCHED[table]]
+                self._note_days(target, self.semi(table, noted, keys, keys.columns), gone=True)
             self._delete(target, keys, ranges)
 
     def semi(
@@ -152,26 +163,62 @@ class Transaction:
 
     def finish(self) -> Remembered:
         """Write what is kept back until the end; called once, before COMMIT. Returns what to remember after it."""
+        self._end_rolled_days()
         filed = directory.merged(self._entries)
         if filed.height:
             batch = 1 + (self._known.batch if self._known else self._newest_batch())
             self._insert(KEY_DIRECTORY, conform(filed.with_columns(batch=pl.lit(batch, pl.Int64)), KEY_DIRECTORY))
-        return Remembered(filed, self._positions)
+        known = self._known.rolled if self._known else None
+        return Remembered(filed, self._positions, None if self._wrote_rolled else self._rolled or known)
+
+    def _rolled_days(self) -> RolledDays:
+        """Which days are rolled up."""
+        if self._rolled is None:
+            known = self._known.rolled if self._known and not self._wrote_rolled else None
+            self._rolled = known or RolledDays.of(self.read("SELECT day, rolled_at, claim FROM rolled_days"))
+        return self._rolled
+
+    def _note_days(self, table: Table, rows: pl.DataFrame, *, gone: bool = False) -> None:
+        """Remember the rolled days that rows which come or go make stale."""
+        if table.name not in WATCHED or not self._rolled_days().last:
+            return
+        self._changed_days |= self._rolled_days().days_of(rows, table.name)
+        if gone and table.name == "costs":
+            self._gone_costs.append(rows.select("cost_id"))
+
+    def _end_rolled_days(self) -> None:
+        """Mark the rolled days that this transaction made stale, so that readers see what they come to now."""
+        if self._gone_costs:
+            # Their links may be the same as before and count on the days of their events.
+            costs = pl.concat(self._gone_costs).unique()
+            links = self.semi("cost_links", WATCHED["cost_links"], costs, "cost_id")
+            self._changed_days |= self._rolled_days().days_of(links, "cost_links")
+        if not self._changed_days:
+            return
+        stale = self._rolled_days().stale(self._changed_days)
+        if stale.height:
+            self.replace("rolled_days", stale.select("day"), stale)
 
     def _newest_batch(self) -> int:
         return int(self.read("SELECT coalesce(max(batch), 0) FROM key_directory").item())
 
     def _delete(self, table: Table, keys: pl.DataFrame, ranges: list[directory.TimeRange] | None) -> None:
+        self._forget_rolled_if(table)
         matches = " AND ".join(f'{table.name}."{column}" = doomed."{column}"' for column in keys.columns)
         with given(self._connection, doomed=keys.unique()):
             self._connection.execute(f"DELETE FROM {table.name} USING doomed WHERE {matches}{_within(table, ranges)}")
 
     def _insert(self, table: Table, rows: pl.DataFrame) -> None:
+        self._forget_rolled_if(table)
         self._connection.register("incoming", as_arrow(rows, table))
         try:
             self._connection.execute(f"INSERT INTO {table.name} SELECT * FROM incoming")
         finally:
             self._connection.unregister("incoming")
+
+    def _forget_rolled_if(self, table: Table) -> None:
+        if table is ROLLED_DAYS:
+            self._rolled, self._wrote_rolled = None, True
 
     def _ranges(self, table: Table, keys: pl.DataFrame, on: Sequence[str]) -> list[directory.TimeRange] | None:
         """Where in time matching rows can lie: nowhere ([]), in these ranges, or anywhere (None)."""

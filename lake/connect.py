@@ -94,12 +94,20 @@ class Lake:
             yield
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, by_key: bool = True) -> Iterator[Transaction]:
         """One transaction under the write lock: committed when the block ends, rolled back when it raises.
 
         Once the block has ended its rows survive a power cut: their files are synced before the catalog names them.
+        With `by_key` the key directory is kept in memory from the first transaction on; work that looks up little or
+        nothing by key does better without, and asks the lake.
         """
         with self.write_lock():
+            if not by_key:
+                with self.durable_transaction() as connection:
+                    transaction = Transaction(connection)
+                    yield transaction
+                    transaction.finish()
+                return
             with self.durable_transaction() as connection:
                 self._known.refresh(connection)
                 transaction = Transaction(connection, self._known)
@@ -144,15 +152,15 @@ class Lake:
         finally:
             cursor.close()
 
-    def run(self, work: Callable[[Transaction], _T], *, attempts: int = 5) -> _T:
+    def run(self, work: Callable[[Transaction], _T], *, attempts: int = 5, by_key: bool = True) -> _T:
         """Run `work` in a transaction and return its answer, again from the start when the catalog was busy.
 
-        `work` must do nothing but use its transaction, since it may run several times. Raises `LakeLockedError` when
+        `by_key`: see `transaction`. `work` must do nothing but use its transaction, since it may run several times. Raises `LakeLockedError` when
         the last attempt met a busy catalog too.
         """
         for attempt in range(attempts):
             try:
-                with self.transaction() as transaction:
+                with self.transaction(by_key=by_key) as transaction:
                     return work(transaction)
             except duckdb.Error as error:
                 if not is_transient(error):

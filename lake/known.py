@@ -10,14 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lake.rolled import RolledDays
 from lake.windows import KeyWindows
 
 
 class Remembered(NamedTuple):
-    """What a transaction adds to `Known` once it is committed: one directory entry per key, positions of sources."""
+    """What a transaction adds to `Known` once it is committed: one directory entry per key, positions of sources.
+
+    rolled: which days are rolled up, where it knows; None when it changed that or never asked.
+    """
 
     entries: pl.DataFrame
     positions: dict[str, int | None]
+    rolled: RolledDays | None = None
 
 
 class Known:
@@ -32,6 +37,7 @@ class Known:
         self._snapshot = -1
         self.batch = 0
         self.positions: dict[str, int | None] = {}
+        self.rolled: RolledDays | None = None
 
     def refresh(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Bring this up to the snapshot of the transaction that `connection` has just begun."""
@@ -49,6 +55,7 @@ class Known:
                 newest = max(newest, int(entries["batch"].max()))  # type: ignore[arg-type]
         self.batch = newest
         self.positions.clear()
+        self.rolled = None
         self._snapshot = snapshot
 
     def committed(self, connection: duckdb.DuckDBPyConnection, remembered: Remembered) -> None:
@@ -57,6 +64,7 @@ class Known:
             self._windows.add(remembered.entries)
             self.batch += 1
         self.positions.update(remembered.positions)
+        self.rolled = remembered.rolled
         self._snapshot = max(
             self._snapshot, _number(connection, "SELECT id FROM ducklake_last_committed_snapshot('lake')")
         )

@@ -15,6 +15,7 @@ from lake.tables.bookkeeping import (
 )
 from lake.tables.prices import CATALOGS, RATES, REVENUE_RULES
 from lake.tables.results import COST_LINKS, EVENT_MARGINS, EVENT_VALUES
+from lake.tables.rollup import MARGIN_ROLLUP, ROLLED_DAYS
 from lake.tables.usage import COSTS, SIGNALS, SPANS
 from lake.tables.value import VALUE_MODELS
 from lake.views import ALL_VIEWS
@@ -29,6 +30,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             COST_LINKS,
             EVENT_MARGINS,
             EVENT_VALUES,
+            MARGIN_ROLLUP,
+            ROLLED_DAYS,
             RATES,
             CATALOGS,
             REVENUE_RULES,

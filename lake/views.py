@@ -1,5 +1,6 @@
 """The everyday questions, as views. Each is one SELECT; later ones build on earlier ones."""
 
+from lake.daily import CLEAN_DAYS, DAILY_COLUMNS, daily_sql, not_rolled
 from lake.definitions import View
 from lake.everyday_views import EVERYDAY_VIEWS
 
@@ -154,61 +155,13 @@ MARGIN_DAILY = View(
     "Per day, customer, product and event: revenue, linked and unclaimed cost, margin. Every cost is counted once: "
     "linked ones on the day of their event, unclaimed ones (event_name NULL) on their own day. estimated_cost_usd "
     "weighs the costs of sampled spans by what they stand for.",
-    """
-WITH earned AS (
-    SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, customer_id, product_id, event_name,
-           count(*) AS signals, sum(revenue_usd) AS revenue_usd,
-           count(*) FILTER (WHERE revenue_usd IS NULL) AS signals_without_revenue,
-           count(*) FILTER (WHERE cost_status = 'untraced') AS untraced_signals, sum(value_usd) AS value_usd
-    FROM event_margins
-    GROUP BY ALL
-), borne AS (
-    SELECT (m.occurred_at AT TIME ZONE 'UTC')::DATE AS day,
-           coalesce(c.customer_id, m.customer_id) AS customer_id,
-           coalesce(c.product_id, m.product_id) AS product_id,
-           m.event_name, sum(l.cost_usd) AS linked_cost_usd,
-           sum(l.cost_usd * coalesce(c.sampling_weight, 1)) AS estimated_cost_usd,
-           count(DISTINCT l.cost_id) FILTER (WHERE l.cost_usd IS NULL) AS unpriced_calls
-    FROM cost_links AS l
-    JOIN costs AS c ON c.cost_id = l.cost_id
-    JOIN event_margins AS m ON m.signal_id = l.signal_id
-    GROUP BY ALL
-), unclaimed AS (
-    SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day, customer_id, product_id, NULL::VARCHAR AS event_name,
-           sum(cost_usd) AS unclaimed_cost_usd,
-           sum(cost_usd * coalesce(sampling_weight, 1)) AS estimated_cost_usd,
-           count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_calls
-    FROM unclaimed_costs
-    GROUP BY ALL
-), everything AS (
-    SELECT day, customer_id, product_id, event_name, signals, signals_without_revenue, untraced_signals,
-           revenue_usd, value_usd, NULL AS linked_cost_usd, NULL AS unclaimed_cost_usd, NULL AS estimated_cost_usd,
-           0 AS unpriced_calls
-    FROM earned
-    UNION ALL
-    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, linked_cost_usd, NULL,
-           estimated_cost_usd, unpriced_calls
-    FROM borne
-    UNION ALL
-    SELECT day, customer_id, product_id, event_name, 0, 0, 0, NULL, NULL, NULL, unclaimed_cost_usd,
-           estimated_cost_usd, unpriced_calls
-    FROM unclaimed
-)
-SELECT day, customer_id, product_id, event_name,
-       sum(signals)::BIGINT AS signals,
-       sum(revenue_usd)::DECIMAL(38,12) AS revenue_usd,
-       coalesce(sum(linked_cost_usd), 0)::DECIMAL(38,12) AS linked_cost_usd,
-       coalesce(sum(unclaimed_cost_usd), 0)::DECIMAL(38,12) AS unclaimed_cost_usd,
-       CASE WHEN sum(unpriced_calls) = 0 AND sum(signals_without_revenue) = 0 AND sum(untraced_signals) = 0
-            THEN (coalesce(sum(revenue_usd), 0) - coalesce(sum(linked_cost_usd), 0)
-                  - coalesce(sum(unclaimed_cost_usd), 0))::DECIMAL(38,12) END AS margin_usd,
-       sum(value_usd)::DECIMAL(38,12) AS value_usd,
-       sum(unpriced_calls)::BIGINT AS unpriced_calls,
-       sum(signals_without_revenue)::BIGINT AS signals_without_revenue,
-       sum(untraced_signals)::BIGINT AS untraced_signals,
-       coalesce(sum(estimated_cost_usd), 0)::DECIMAL(38,12) AS estimated_cost_usd
-FROM everything
-GROUP BY ALL
+    f"""
+SELECT {", ".join(DAILY_COLUMNS)}
+FROM margin_rollup
+SEMI JOIN ({CLEAN_DAYS}) USING (day)
+UNION ALL
+SELECT {", ".join(DAILY_COLUMNS)}
+FROM ({daily_sql(not_rolled)})
 """,
 )
 

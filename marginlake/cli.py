@@ -23,6 +23,7 @@ from marginlake.commands import (
     relink,
     reprice,
     revalue,
+    rollup,
     serve,
     sql,
     tokenizers,
@@ -41,6 +42,7 @@ app.command(importing.import_, name="import")
 app.command(relink.relink)
 app.command(reprice.reprice)
 app.command(revalue.revalue)
+app.command(rollup.rollup)
 app.command(prices.app)
 app.command(alerts.app)
 app.command(tokenizers.app)

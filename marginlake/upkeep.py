@@ -1,4 +1,6 @@
-"""Upkeep while the service runs: segments are archived, hours and billing periods settled, small files merged."""
+"""Upkeep while the service runs: segments are archived, hours and billing periods settled, finished days rolled up,
+small files merged.
+"""
 
 import threading
 import time
@@ -10,8 +12,10 @@ from pathlib import Path
 import duckdb
 import structlog
 
+from analytics.period import Period
 from analytics.period_mates import settle_periods
 from analytics.recompute import Changes
+from analytics.rollup import rollup
 from analytics.shared_hours import settle_hours
 from lake.connect import Lake
 from lake.errors import LakeError
@@ -28,6 +32,11 @@ log = structlog.get_logger("upkeep")
 ARCHIVE_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
 SETTLE_OVERLAP = timedelta(minutes=10)
+ROLLUP_AFTER = timedelta(hours=1)
+"""So long after its end a day is rolled up: spans of its last minutes are in by then."""
+
+ROLLUP_DAYS = 31
+"""Days that one turn rolls up at most."""
 
 
 class Upkeep:
@@ -79,6 +88,7 @@ class Upkeep:
             if time.monotonic() >= next_settling:
                 self._attempt("shared hours", self._settle)
                 self._attempt("billing periods", self._settle_periods)
+                self._attempt("rollup", self._roll_up)
                 next_settling = time.monotonic() + SETTLE_SECONDS
             if time.monotonic() >= next_maintenance:
                 self._attempt("maintenance", self._maintain)
@@ -124,6 +134,12 @@ class Upkeep:
         self._caught_up = rules
         if changed:
             log.info("value model changed: events valued again", events=changed)
+
+    def _roll_up(self) -> None:
+        until = datetime.now(UTC) - ROLLUP_AFTER
+        done = rollup(self._lake, Period(None, until), most_days=ROLLUP_DAYS, stop=self._stop.is_set)
+        if done.days:
+            log.info("days rolled up", **asdict(done))
 
     def _maintain(self) -> None:
         report = maintain(self._lake, policy_of(self._config), stop=self._stop.is_set)

@@ -19,6 +19,7 @@ COST_LINKS = Table(
         Column("cost_usd", MONEY, "The share borne; NULL for an unpriced call."),
         Column("trace_id", "VARCHAR", "Trace of the cost."),
         Column("occurred_at", TIME, "When the cost occurred."),
+        Column("event_at", TIME, "When the event happened."),
     ),
 )
 

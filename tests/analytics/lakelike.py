@@ -4,6 +4,7 @@ import duckdb
 import polars as pl
 
 from analytics.invariants import INVARIANTS
+from lake.schema import TABLES
 from tests.analytics.scene import SIGNALS, SPANS, Outcome, Scene
 
 
@@ -17,6 +18,7 @@ def lake_of(scene: Scene, outcome: Outcome) -> duckdb.DuckDBPyConnection:
         "cost_links": outcome.links,
         "event_margins": outcome.margins,
         "rates": pl.DataFrame({"rate_id": ["rate_1"]}),
+        **{name: TABLES[name].polars_schema.to_frame() for name in ("margin_rollup", "rolled_days")},
     }
     database = duckdb.connect()
     for name, frame in tables.items():

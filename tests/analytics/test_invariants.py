@@ -49,6 +49,9 @@ def test_all_hold(lake: duckdb.DuckDBPyConnection) -> None:
         ("UPDATE event_margins SET cost_usd = 1 WHERE signal_id = 'one'", "margins_match_links"),
         ("UPDATE event_margins SET unpriced_calls = 0 WHERE signal_id = 'one'", "margins_match_links"),
         ("UPDATE event_margins SET margin_usd = 1 WHERE signal_id = 'one'", "margin_is_revenue_less_cost"),
+        ("UPDATE cost_links SET event_at = NULL WHERE signal_id = 'one'", "links_have_times"),
+        ("INSERT INTO rolled_days VALUES (DATE '2026-11-23', now(), NULL)", "rolled_days_hold"),
+        ("INSERT INTO rolled_days VALUES (DATE '2026-11-24', NULL, NULL)", "rolled_days_hold"),
     ],
 )
 def test_damage_is_noticed(lake: duckdb.DuckDBPyConnection, damage: str, noticed: str) -> None:

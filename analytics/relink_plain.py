@@ -1,0 +1,204 @@
+"""Relinking plain traces in bulk: links and margins are compared with what they should be by scans, not by look-ups.
+
+`analytics.plain` says which traces these are. Of those only links and margins can still be wrong. Rows that cannot be
+right are deleted first; then whatever is missing is made by the pure stages, window by window, and margins are worked
+out and compared. What the service changed since the scan began is left alone: it was linked exactly as it came.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+import polars as pl
+
+from analytics.component import Pricer
+from analytics.event_rules import EventRules
+from analytics.frames import EVENT_MARGINS
+from analytics.link import link
+from analytics.margin import margins
+from analytics.period import Period, windows
+from analytics.plain import other_loose_signals, others
+from analytics.recompute import Changes
+from analytics.revenue_rules import depends_on_periods
+from lake.commit import Transaction
+from lake.connect import Lake
+from lake.schema import TABLES
+
+WINDOW = 250_000
+"""Calls, or events, that are looked at together."""
+
+_BEARS = "s.cost_traced AND s.cost_scope IS NULL AND NOT coalesce(c.customer_id <> s.customer_id, false)"
+"""Whether event s bears the call c of its plain trace."""
+
+_WRONG_LINKS = f"""
+SELECT l.cost_id, l.signal_id FROM cost_links AS l
+LEFT JOIN costs AS c ON c.cost_id = l.cost_id
+LEFT JOIN signals AS s ON s.signal_id = l.signal_id
+WHERE c.cost_id IS NULL OR s.signal_id IS NULL OR c.status = 'aggregate'
+   OR l.occurred_at IS DISTINCT FROM c.occurred_at OR l.event_at IS DISTINCT FROM s.occurred_at
+   OR l.trace_id IS DISTINCT FROM c.trace_id
+   OR (NOT (s.trace_id IS NOT DISTINCT FROM c.trace_id AND {_BEARS}
+            AND l.rule = 'trace' AND l.cost_usd IS NOT DISTINCT FROM c.cost_usd)
+       AND c.trace_id IS NOT NULL AND c.trace_id NOT IN (FROM others))
+"""
+"""Links that cannot be right: without ends, at the wrong time, or other than a plain trace has."""
+
+_WRONG_MARGINS = """
+SELECT m.signal_id FROM event_margins AS m LEFT JOIN signals AS s ON s.signal_id = m.signal_id
+WHERE s.signal_id IS NULL OR s.occurred_at <> m.occurred_at
+"""
+"""Margins of no event, or at the wrong time."""
+
+_MISSING = f"""
+FROM (SELECT * FROM costs WHERE {{calls}}) AS c
+JOIN (SELECT * FROM signals WHERE {{events}}) AS s ON s.trace_id = c.trace_id AND {_BEARS}
+ANTI JOIN (SELECT * FROM cost_links WHERE {{calls}}) AS l ON l.cost_id = c.cost_id
+WHERE c.status <> 'aggregate' AND c.trace_id NOT IN (FROM others)
+"""
+"""Calls of plain traces whose link is missing, with their event."""
+
+
+def applies(rules: EventRules, price: Pricer) -> bool:
+    """Whether plain traces can be told by scans: not where prices or revenue of an event hang on other events."""
+    return not (getattr(price, "customers", ()) or depends_on_periods(rules.revenue) or rules.attribution == "each")
+
+
+class PlainTraces:
+    """The plain traces of a lake at one moment, and the work on them."""
+
+    def __init__(self, lake: Lake, rules: EventRules) -> None:
+        """Scan the lake for what is not plain."""
+        self._lake = lake
+        self._rules = rules
+        self._own_batches: set[int] = set()
+        with lake.reading() as tx:
+            self._since = _newest_batch(tx)
+            self.others = others(tx.read)
+            self.other_loose = other_loose_signals(tx.read)
+
+    def correct(self, progress: Callable[[int], None] = lambda done: None) -> Changes:
+        """Delete what cannot be right, then add and replace what plain traces lack; `progress` is told of events."""
+        changes = self._delete_wrong()
+        changes += self._add_links()
+        return changes + self._correct_margins(progress)
+
+    def _delete_wrong(self) -> Changes:
+        with self._lake.reading() as tx:
+            links = tx.read(_WRONG_LINKS, others=self.others)
+            wrong = tx.read(_WRONG_MARGINS)
+        if links.is_empty() and wrong.is_empty():
+            return Changes()
+
+        def delete(tx: Transaction) -> Changes:
+            # The service may have made right meanwhile what was wrong.
+            traced = links.with_columns(trace_id=pl.col("cost_id").str.split("_").list.get(1, null_on_oob=True))
+            still = self._untouched(tx, traced)
+            unknown = self._untouched(tx, wrong.with_columns(trace_id=pl.lit(None, pl.String)))
+            tx.delete("cost_links", still.select("cost_id", "signal_id"))
+            tx.delete("event_margins", unknown.select("signal_id"))
+            return Changes(links=still.height, margins=unknown.height)
+
+        return self._lake.run(delete, by_key=False)
+
+    def _add_links(self) -> Changes:
+        """Link calls of plain traces to their event where no link is, a window of calls at a time."""
+        changes = Changes()
+        with self._lake.reading() as tx:
+            found = tx.read(
+                "SELECT min(c.occurred_at) AS first, max(c.occurred_at) AS last, min(s.occurred_at) AS early, "
+                f"max(s.occurred_at) AS late {_MISSING.format(calls='true', events='true')}",
+                others=self.others,
+            )
+        first, last, early, late = found.row(0)
+        if first is None:
+            return changes
+        near = f"occurred_at BETWEEN '{early.isoformat()}' AND '{late.isoformat()}'"
+        for window in windows(self._lake.read, Period(first, None), WINDOW):
+            if window.period.start and window.period.start > last:
+                break
+            asked = _MISSING.format(calls=window.period.condition("occurred_at"), events=near)
+            changes += self._link_window(asked)
+        return changes
+
+    def _link_window(self, asked: str) -> Changes:
+        cost = "c.cost_id, c.status, c.trace_id, c.link_trace_id, c.cost_scope, c.customer_id, c.product_id"
+        event = "s.signal_id, s.customer_id AS customer, s.product_id AS product, s.occurred_at AS event_at"
+        with self._lake.reading() as tx:
+            rows = tx.read(f"SELECT {cost}, c.occurred_at, c.cost_usd, {event} {asked}", others=self.others)
+        if rows.is_empty():
+            return Changes()
+        bearers = rows.select(
+            "signal_id", "trace_id", "cost_scope", pl.lit(True).alias("cost_traced"),
+            customer_id="customer", product_id="product", occurred_at="event_at",
+        ).unique("signal_id")  # fmt: skip
+        links = link(rows.drop("signal_id", "customer", "product", "event_at"), bearers)
+        return self._write(lambda tx: Changes(links=tx.append("cost_links", self._untouched(tx, links))))
+
+    def _correct_margins(self, progress: Callable[[int], None]) -> Changes:
+        changes, done = Changes(), 0
+        for window in windows(self._lake.read, Period(), WINDOW, of="signals"):
+            changes += self._margin_window(window.period)
+            done += window.calls
+            progress(done)
+        return changes
+
+    def _margin_window(self, period: Period) -> Changes:
+        """Margins of the events of a window: worked out from their links, compared, written where they differ."""
+        within = period.condition("occurred_at")
+        with self._lake.reading() as tx:
+            signals = tx.read(
+                f"SELECT * FROM (SELECT * FROM signals WHERE {within}) AS s "
+                "WHERE (trace_id IS NULL OR trace_id NOT IN (FROM others)) AND signal_id NOT IN (FROM loose)",
+                others=self.others,
+                loose=self.other_loose,
+            ).cast(TABLES["signals"].polars_schema)
+            links = tx.read(
+                f"SELECT signal_id, cost_id, cost_usd, rule FROM cost_links WHERE {period.condition('event_at')}"
+            )
+            stored = tx.read(f"SELECT {', '.join(EVENT_MARGINS)} FROM event_margins WHERE {within}")
+        # without shares a link has the whole cost, and without money it is of a call that is not priced
+        unpriced = pl.when(pl.col("cost_usd").is_null()).then(pl.lit("unpriced")).otherwise(pl.lit("priced"))
+        costs = links.select("cost_id", unpriced.alias("status"), "cost_usd").unique("cost_id")
+        rows = margins(signals, links, costs, self._rules)
+        wrong = rows.join(stored.cast(EVENT_MARGINS), on=rows.columns, how="anti", nulls_equal=True)
+        if wrong.is_empty():
+            return Changes()
+        wrong = wrong.join(signals.select("signal_id", "trace_id"), on="signal_id", how="left")
+        return self._write(partial(self._write_margins, wrong=wrong, stored=stored))
+
+    def _write_margins(self, tx: Transaction, wrong: pl.DataFrame, stored: pl.DataFrame) -> Changes:
+        now = pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("updated_at")
+        rows = self._untouched(tx, wrong).with_columns(now).select(*EVENT_MARGINS, "updated_at")
+        there = rows.join(stored, on="signal_id", how="semi")
+        missing = rows.join(stored, on="signal_id", how="anti")
+        _, changed = tx.replace("event_margins", there.select("signal_id"), there)
+        return Changes(margins=changed + tx.append("event_margins", missing))
+
+    def _write(self, work: Callable[[Transaction], Changes]) -> Changes:
+        """Run `work`, which says how many rows it added; what they file in the key directory is ours."""
+
+        def counted(tx: Transaction) -> tuple[Changes, int]:
+            batch = _newest_batch(tx) + 1
+            return work(tx), batch
+
+        changes, batch = self._lake.run(counted, by_key=False)
+        if changes != Changes():
+            self._own_batches.add(batch)
+        return changes
+
+    def _untouched(self, tx: Transaction, rows: pl.DataFrame) -> pl.DataFrame:
+        """Those of the rows (trace_id, signal_id) whose trace and signal nobody has written to since the scan."""
+        own = ", ".join(map(str, self._own_batches)) or "0"
+        touched = f"SELECT key_hash FROM key_directory WHERE batch > {self._since} AND batch NOT IN ({own})"
+        if tx.read(f"SELECT count(*) FROM ({touched})").item() == 0:
+            return rows
+        kept = tx.read(
+            f"SELECT place FROM candidates WHERE md5_number_lower('signal:' || signal_id) NOT IN ({touched}) "
+            f"AND coalesce(md5_number_lower('trace:' || trace_id) NOT IN ({touched}), true)",
+            candidates=rows.select("trace_id", "signal_id").with_row_index("place"),
+        )
+        return rows[kept["place"].sort()]
+
+
+def _newest_batch(tx: Transaction) -> int:
+    return int(tx.read("SELECT coalesce(max(batch), 0) FROM key_directory").item())
