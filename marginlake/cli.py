@@ -23,6 +23,7 @@ from marginlake.commands import (
     relink,
     reprice,
     revalue,
+    revenue,
     rollup,
     serve,
     sql,
@@ -45,6 +46,7 @@ app.command(revalue.revalue)
 app.command(rollup.rollup)
 app.command(prices.app)
 app.command(alerts.app)
+app.command(revenue.app)
 app.command(tokenizers.app)
 app.command(dashboards.app)
 app.command(doctor.doctor)
