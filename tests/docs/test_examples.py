@@ -33,7 +33,8 @@ def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 QUERIES = [(page.name, sql) for page in PAGES for sql in blocks(page, "sql")]
 
 NOT_IN_THE_DEMO = {f"{VIEWS[name].sql.strip()}\n" for name in ("reported_costs_daily", "unmapped_kinds")}
-"""Its traffic reports no costs of its own, and all of it is understood."""
+NOT_IN_THE_DEMO |= {*blocks(ROOT / "docs" / "alerts.md", "sql")}
+"""Its traffic reports no costs of its own, all of it is understood, and it has no rules of alerts."""
 
 
 def test_every_query_of_the_docs_answers(demo_lake: Path) -> None:
@@ -62,7 +63,19 @@ def test_the_readme_query_prints_what_the_readme_shows(
 
 def test_commands_named_in_the_docs_exist() -> None:
     named = {name for page in PAGES for name in re.findall(r"marginlake ([a-z]+)(?=[ `])", page.read_text("utf-8"))}
-    commands = {"serve", "demo", "sql", "import", "relink", "reprice", "prices", "tokenizers", "doctor", "maintain"}
+    commands = {
+        "serve",
+        "demo",
+        "sql",
+        "import",
+        "relink",
+        "reprice",
+        "prices",
+        "alerts",
+        "tokenizers",
+        "doctor",
+        "maintain",
+    }
     assert commands <= named
     for name in commands:
         assert run([name, "--help"]) == 0
