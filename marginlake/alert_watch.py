@@ -25,7 +25,7 @@ from marginlake.money_figures import read_alerts, read_money
 log = structlog.get_logger("alerts")
 
 TURN_SECONDS = 1.0
-SPARE = 10
+SPARE = 4
 """A step that took long waits at least so many times as long: watching must not be what the machine does."""
 
 

@@ -1,13 +1,16 @@
 """The page on alerts: its rules are read, its command prints what the page shows, its message is one of ours."""
 
 import json
+import logging
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import structlog
 
 from analytics.alert_parse import KEYS, parse_alerts
 from lake.schema import TABLES
@@ -48,6 +51,18 @@ def nobodys(number: int) -> Record:
     return traces(payload(sent), seq=number)
 
 
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """The command sends logs to the standard error of this test, which is about to be closed."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("logs_as_before")
 def test_the_page_shows_what_the_command_prints(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     rules = rules_from(Config(revenue=REVENUE), None)
     records = [call(number, *said) for number, said in enumerate(CALLS, 1)]

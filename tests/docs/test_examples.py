@@ -24,7 +24,8 @@ def blocks(page: Path, language: str) -> list[str]:
 QUERIES = [(page.name, sql) for page in PAGES for sql in blocks(page, "sql")]
 
 NOT_IN_THE_DEMO = {f"{VIEWS[name].sql.strip()}\n" for name in ("reported_costs_daily", "unmapped_kinds")}
-"""Its traffic reports no costs of its own, and all of it is understood."""
+NOT_IN_THE_DEMO |= {*blocks(ROOT / "docs" / "alerts.md", "sql")}
+"""Its traffic reports no costs of its own, all of it is understood, and it has no rules of alerts."""
 
 
 def test_every_query_of_the_docs_answers(demo_lake: Path) -> None:
@@ -62,6 +63,10 @@ def test_commands_named_in_the_docs_exist() -> None:
         "reprice",
         "prices",
         "revenue",
+        "revalue",
+        "rollup",
+        "dashboards",
+        "alerts",
         "tokenizers",
         "doctor",
         "maintain",
