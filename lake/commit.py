@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from lake import directory
+from lake import bulk, directory
 from lake.definitions import Table, quoted
 from lake.errors import LakeError
 from lake.frames import as_arrow, changed_rows, conform
@@ -36,12 +37,18 @@ class Transaction:
     """Reads and writes of one transaction; made by `Lake.transaction`, which commits or rolls back.
 
     Reads see the lake as it was when the transaction began, and the transaction's own writes. `known` is what the
-    process remembers of that state; without it look-ups and positions are read from the lake.
+    process remembers of that state; without it look-ups and positions are read from the lake. `data` is where the
+    lake's Parquet files are; without it all rows go through DuckDB.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, known: Known | None = None):
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, known: Known | None = None, *, data: Path | None = None
+    ) -> None:
         self._connection = connection
         self._known = known
+        self._data = data if data is not None and bulk.can_hold(data) else None
+        self._files: list[Path] = []
+        self._hashes = directory.KeyHashes(connection)
         self._entries: list[pl.DataFrame] = []
         self._positions: dict[str, int | None] = {}
 
@@ -61,7 +68,7 @@ class Transaction:
         if rows.height == 0:
             return 0
         if target.lookups:
-            self._entries.append(directory.entries(self._connection, target, rows))
+            self._entries.append(directory.entries(self._hashes, target, rows))
         self._insert(target, rows)
         return rows.height
 
@@ -158,6 +165,11 @@ class Transaction:
             self._insert(KEY_DIRECTORY, conform(filed.with_columns(batch=pl.lit(batch, pl.Int64)), KEY_DIRECTORY))
         return Remembered(filed, self._positions)
 
+    def abandon(self) -> None:
+        """Remove the files of a transaction that will not be committed. Never after COMMIT was tried."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
+
     def _newest_batch(self) -> int:
         return int(self.read("SELECT coalesce(max(batch), 0) FROM key_directory").item())
 
@@ -167,6 +179,12 @@ class Transaction:
             self._connection.execute(f"DELETE FROM {table.name} USING doomed WHERE {matches}{_within(table, ranges)}")
 
     def _insert(self, table: Table, rows: pl.DataFrame) -> None:
+        if self._data is not None and rows.height >= bulk.MIN_ROWS:
+            path = bulk.new_path(self._data, table)
+            self._files.append(path)
+            bulk.write_rows(path, table, rows)
+            bulk.name_file(self._connection, table, path)
+            return
         self._connection.register("incoming", as_arrow(rows, table))
         try:
             self._connection.execute(f"INSERT INTO {table.name} SELECT * FROM incoming")
@@ -178,7 +196,7 @@ class Transaction:
         lookup = next((lookup for name in on if (lookup := table.lookup(name))), None)
         if lookup is None or table.time_column is None:
             return None
-        hashes = directory.key_hashes(self._connection, lookup, keys)
+        hashes = self._hashes.distinct(lookup, keys)
         stored = self._known.find(hashes) if self._known else directory.filed(self._connection, hashes)
         return directory.time_ranges(pl.concat([stored, *directory.among(self._entries, hashes)]))
 
