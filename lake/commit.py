@@ -51,6 +51,7 @@ class Transaction:
         self._hashes = directory.KeyHashes(connection)
         self._entries: list[pl.DataFrame] = []
         self._positions: dict[str, int | None] = {}
+        self._moved: dict[str, int] = {}
 
     def read(self, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
         """Rows of a query; `frames` are readable as tables of their names."""
@@ -147,18 +148,20 @@ class Transaction:
             return
         if current is not None and current > position:
             self.delete("ingest_log", pl.DataFrame({"source": [source]}))
-        moved = {"source": [source], "position": [position], "updated_at": [datetime.now(UTC)]}
-        self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
-        self._positions[source] = position
+        self._moved[source] = self._positions[source] = position
 
     def forget_progress(self, source: str) -> None:
         """Remove what is recorded of `source`, as if it had never been taken in."""
         if self.progress(source) is not None:
             self.delete("ingest_log", pl.DataFrame({"source": [source]}))
+            self._moved.pop(source, None)
             self._positions[source] = None
 
     def finish(self) -> Remembered:
         """Write what is kept back until the end; called once, before COMMIT. Returns what to remember after it."""
+        sources, positions, now = list(self._moved), list(self._moved.values()), datetime.now(UTC)
+        moved = {"source": sources, "position": positions, "updated_at": [now] * len(sources)}
+        self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
         filed = directory.merged(self._entries)
         if filed.height:
             batch = 1 + (self._known.batch if self._known else self._newest_batch())

@@ -12,7 +12,19 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from marginlake import __version__
-from marginlake.commands import demo, doctor, importing, maintain, prices, relink, reprice, serve, sql, tokenizers
+from marginlake.commands import (
+    backfill,
+    demo,
+    doctor,
+    importing,
+    maintain,
+    prices,
+    relink,
+    reprice,
+    serve,
+    sql,
+    tokenizers,
+)
 from marginlake.failures import EXPECTED, UsageError, one_line, told
 
 app = App(
@@ -24,6 +36,7 @@ app.command(serve.serve)
 app.command(demo.demo)
 app.command(sql.sql)
 app.command(importing.import_, name="import")
+app.command(backfill.backfill)
 app.command(relink.relink)
 app.command(reprice.reprice)
 app.command(prices.app)

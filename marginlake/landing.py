@@ -1,6 +1,8 @@
 """The impure half of the conveyor: one lake transaction that takes in a prepared batch, whole or not at all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import polars as pl
 
@@ -41,19 +43,31 @@ class Landed:
     reread_spans: int = 0
 
 
-def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: int, *, reread: bool = False) -> Landed:
+def land(
+    lake: Lake,
+    prepared: Prepared,
+    rules: Rules,
+    source: str,
+    position: int,
+    *,
+    also: Mapping[str, int] = MappingProxyType({}),
+    reread: bool = False,
+) -> Landed:
     """Commit a batch and the position of its source in one transaction. Raises LakeError, duckdb.Error or OSError.
 
-    A batch whose end the lake has seen already changes nothing. With `reread`, spans that the lake has but reads
+    `also`: further sources that the batch is from, and their positions. A batch whose ends the lake has seen already
+    changes nothing. With `reread`, spans that the lake has but reads
     otherwise now (see `reread.read_otherwise`) are taken in as if they were new.
     """
 
     def work(tx: Transaction) -> Landed:
-        known = tx.progress(source)
-        if known is not None and known >= position:
+        ends = {source: position, **also}
+        ahead = {name: end for name, end in ends.items() if (known := tx.progress(name)) is None or known < end}
+        if not ahead:
             return Landed(0, 0, prepared.spans.height, prepared.signals.height, 0, Changes())
         landed = _take_in(tx, prepared, rules, reread=reread)
-        tx.set_progress(source, position)
+        for name, end in ahead.items():
+            tx.set_progress(name, end)
         return landed
 
     return lake.run(work)

@@ -1,0 +1,100 @@
+"""Backfill: every job over a period, one after another, each a plain function over the lake.
+
+All steps may run beside live ingest, write only what differs and can be done again, so a run that was killed goes on:
+the steps it had finished are left out, the one it was in goes on where it was or writes nothing twice.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from analytics.period import Period
+from analytics.reprice_audit import current_snapshot
+from lake.connect import Lake
+from lake.errors import LakeLockedError
+from lake.locking import WriteLock
+from marginlake import __version__
+from marginlake.backfill_steps import Work, import_archive, relink_period, reprice_period
+from marginlake.failures import CommandError
+
+LOCK_FILE = "backfill.lock"
+STATE_FILE = "backfill.json"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job of a backfill. `run(lake, work)` does it, or says what it would do, and returns that in a few words; its
+    progress is told in `unit`. It stops early when `work.stop()`.
+    """
+
+    name: str
+    unit: str
+    run: Callable[[Lake, Work], str]
+
+
+STEPS: tuple[Step, ...] = (
+    Step("import", "bytes", import_archive),
+    Step("reprice", "calls", reprice_period),
+    Step("relink", "traces", relink_period),
+)
+"""In the order in which each builds on those before it: what was received, what it cost, who bears it."""
+
+
+@contextmanager
+def alone(data_dir: Path) -> Iterator[None]:
+    """Within the block no other backfill of this data directory runs; raises CommandError when one does."""
+    try:
+        with WriteLock(data_dir / LOCK_FILE).held(timeout=0):
+            yield
+    except LakeLockedError:
+        raise CommandError(f"another backfill of {data_dir} is running; wait for it, or stop it") from None
+
+
+class State:
+    """Which steps of a run that did not come to its end are done: a small file, gone once all are.
+
+    A run with another period, other settings or another version of marginlake starts from the first step, and so does
+    one on a lake that is older than the steps (a copy that was put back).
+    """
+
+    def __init__(self, lake: Lake, work: Work):
+        self._lake = lake
+        self._file = work.data_dir / STATE_FILE
+        self._key = _key(work)
+        self.done: list[str] = self._read()
+
+    def finished(self, step: Step) -> None:
+        """Keep that a step is done."""
+        self.done.append(step.name)
+        partial = self._file.with_suffix(".part")
+        partial.write_bytes(
+            orjson.dumps({"run": self._key, "snapshot": current_snapshot(self._lake), "done": self.done})
+        )
+        partial.replace(self._file)
+
+    def clear(self) -> None:
+        """The run came to its end."""
+        self._file.unlink(missing_ok=True)
+
+    def _read(self) -> list[str]:
+        try:
+            kept = orjson.loads(self._file.read_bytes())
+            same = kept["run"] == self._key and kept["snapshot"] <= current_snapshot(self._lake)
+            return list(map(str, kept["done"])) if same else []
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+
+def _key(work: Work) -> str:
+    """All that makes this run another one."""
+    period: Period = work.period
+    said = [
+        __version__, str(period.start), str(period.end), work.rules.catalog.catalog_id,
+        json.dumps(work.settings.model_dump(mode="json"), sort_keys=True),
+    ]  # fmt: skip
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
