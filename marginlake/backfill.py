@@ -78,7 +78,8 @@ class State:
         partial.replace(self._file)
 
     def clear(self) -> None:
-        """The run came to its end."""
+        """The run came to its end, or the lake that it was about is gone."""
+        self.done = []
         self._file.unlink(missing_ok=True)
 
     def _read(self) -> list[str]:

@@ -25,7 +25,10 @@ def files_of(arguments: Sequence[Path], archive_of: Path | None = None) -> list[
     found = list(_archived(archive_of)) if archive_of is not None else []
     for argument in arguments:
         found += _named(argument)
-    return list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
+    once: dict[str, Path] = {}
+    for path in found:
+        once.setdefault(os.path.realpath(path), path)
+    return list(once.values())
 
 
 def _archived(data_dir: Path) -> list[Path]:

@@ -48,6 +48,8 @@ def backfill(
             adopt_rules(lake, rules.events)
         work = Work(data, data / ARCHIVE, settings, rules, period, dry_run, stop=interrupted.is_set, warn=told.append)
         state = State(lake, work)
+        if not exists:
+            state.clear()
         for step in STEPS:
             if step.name in state.done and not dry_run:
                 _say(f"{step.name}: done by the run before")
