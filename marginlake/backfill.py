@@ -7,7 +7,7 @@ the steps it had finished are left out, the one it was in goes on where it was o
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from lake.connect import Lake
 from lake.errors import LakeLockedError
 from lake.locking import WriteLock
 from marginlake import __version__
-from marginlake.backfill_steps import Work, import_archive, relink_period, reprice_period
+from marginlake.backfill_steps import READING, Work, import_archive, relink_period, reprice_period
 from marginlake.failures import CommandError
 
 LOCK_FILE = "backfill.lock"
@@ -30,17 +30,21 @@ STATE_FILE = "backfill.json"
 class Step:
     """A job of a backfill. `run(lake, work)` does it, or says what it would do, and returns that in a few words; its
     progress is told in `unit`. It stops early when `work.stop()`.
+
+    `landed`: what it works out is worked out for every row that lands, too. Where the run itself has just made every
+    row, such a step has nothing to do.
     """
 
     name: str
     unit: str
     run: Callable[[Lake, Work], str]
+    landed: bool = False
 
 
 STEPS: tuple[Step, ...] = (
     Step("import", "bytes", import_archive),
-    Step("reprice", "calls", reprice_period),
-    Step("relink", "traces", relink_period),
+    Step("reprice", "calls", reprice_period, landed=True),
+    Step("relink", "traces", relink_period, landed=True),
 )
 """In the order in which each builds on those before it: what was received, what it cost, who bears it."""
 
@@ -66,29 +70,46 @@ class State:
         self._lake = lake
         self._file = work.data_dir / STATE_FILE
         self._key = _key(work)
-        self.done: list[str] = self._read()
+        self.done: list[str] = []
+        self._from_nothing = lake.read("SELECT count(*) FROM ingest_progress").item() == 0
+        if self._file.exists():
+            self._read()
+
+    def began(self) -> None:
+        """Keep what the lake was when the run began."""
+        self._write()
+
+    def all_ours(self) -> bool:
+        """Whether every row of the lake was made by this run (or what it goes on with) with its very rules."""
+        others = f"SELECT count(*) FROM ingest_progress WHERE source NOT LIKE '%:{READING}'"
+        return self._from_nothing and not self._lake.read(others).item()
 
     def finished(self, step: Step) -> None:
         """Keep that a step is done."""
         self.done.append(step.name)
-        partial = self._file.with_suffix(".part")
-        partial.write_bytes(
-            orjson.dumps({"run": self._key, "snapshot": current_snapshot(self._lake), "done": self.done})
-        )
-        partial.replace(self._file)
+        self._write()
 
     def clear(self) -> None:
         """The run came to its end, or the lake that it was about is gone."""
         self.done = []
         self._file.unlink(missing_ok=True)
 
-    def _read(self) -> list[str]:
-        try:
+    def _write(self) -> None:
+        kept = {
+            "run": self._key,
+            "snapshot": current_snapshot(self._lake),
+            "from_nothing": self._from_nothing,
+            "done": self.done,
+        }
+        partial = self._file.with_suffix(".part")
+        partial.write_bytes(orjson.dumps(kept))
+        partial.replace(self._file)
+
+    def _read(self) -> None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
             kept = orjson.loads(self._file.read_bytes())
-            same = kept["run"] == self._key and kept["snapshot"] <= current_snapshot(self._lake)
-            return list(map(str, kept["done"])) if same else []
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
+            if kept["run"] == self._key and kept["snapshot"] <= current_snapshot(self._lake):
+                self.done, self._from_nothing = list(map(str, kept["done"])), kept["from_nothing"] is True
 
 
 def _key(work: Work) -> str:

@@ -21,6 +21,9 @@ from marginlake.rules import Rules
 from marginlake.upkeep import settle_shared_hours
 from receiver.journal.archive import list_archives
 
+READING = f"backfill {__version__}"
+"""Ends the names of the sources of a backfill's import: another version reads the archive again."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -48,8 +51,7 @@ def import_archive(lake: Lake, work: Work) -> str:
     """What the archived segments hold of the period: what the lake lacks, and what the present rules read otherwise."""
     paths = list_archives(work.archive)
     read = partial(preview, lake) if work.dry_run else partial(import_files, lake, stop=work.stop)
-    reading = f"backfill {__version__}"
-    found = read(paths, work.rules, work.settings, period=work.period, reading=reading, tell=work.tell)
+    found = read(paths, work.rules, work.settings, period=work.period, reading=READING, tell=work.tell)
     if not work.dry_run and not work.stop():
         settle_shared_hours(lake, work.rules)
         settle_periods(lake, work.rules.events)

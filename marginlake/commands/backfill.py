@@ -50,9 +50,15 @@ def backfill(
         state = State(lake, work)
         if not exists:
             state.clear()
+        if not dry_run:
+            state.began()
         for step in STEPS:
             if step.name in state.done and not dry_run:
                 _say(f"{step.name}: done by the run before")
+                continue
+            if step.landed and not dry_run and state.all_ours():
+                _say(f"{step.name}: done as it landed, there was nothing before")
+                state.finished(step)
                 continue
             with progress_bar(step.name, step.unit) as tell:
                 result = step.run(lake, replace(work, tell=tell))

@@ -10,7 +10,7 @@ from lake import bulk
 from lake.connect import Lake
 from marginlake import backfill
 from marginlake.backfill import STEPS, Step
-from marginlake.backfill_steps import Work
+from marginlake.backfill_steps import Work, import_archive
 from marginlake.sources import ARCHIVE
 from tests.marginlake.archives import archive
 from tests.marginlake.conftest import Answer
@@ -51,6 +51,35 @@ def test_a_lake_that_is_lost_is_made_anew_from_its_archive(
     assert again.code == 0
     assert differences(live[1], tables_of(lost)) == []
     assert not (lost / backfill.STATE_FILE).exists()
+
+
+def test_steps_that_every_landing_does_are_left_out_only_where_the_run_made_every_row(
+    cli: Cli, lost: Path, live: tuple[Path, Tables], tmp_path: Path
+) -> None:
+    made = cli("backfill", "--data", lost).out.splitlines()
+    assert made[1:] == [
+        "reprice: done as it landed, there was nothing before",
+        "relink: done as it landed, there was nothing before",
+    ]
+    shutil.copytree(live[0], tmp_path / "other")
+    beside = cli("backfill", "--data", tmp_path / "other").out.splitlines()
+    assert beside[2] == "relink: 0 costs, 0 cost_links, 0 event_margins, 0 spans, 0 signals changed"
+
+
+def test_a_run_that_was_killed_at_once_still_knows_that_there_was_nothing(
+    cli: Cli, lost: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(lake: Lake, work: Work) -> str:
+        import_archive(lake, work)
+        raise KeyboardInterrupt
+
+    steps = backfill.STEPS
+    monkeypatch.setattr(backfill, "STEPS", (Step("import", "bytes", killed), *steps[1:]))
+    assert cli("backfill", "--data", lost).code == 130
+    monkeypatch.setattr(backfill, "STEPS", steps)
+    out = cli("backfill", "--data", lost).out.splitlines()
+    assert " 0 new spans, 0 new signals, 0 known" in out[0]
+    assert out[1] == "reprice: done as it landed, there was nothing before"
 
 
 def test_a_dry_run_changes_nothing(cli: Cli, live: tuple[Path, Tables], tmp_path: Path) -> None:
