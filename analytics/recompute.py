@@ -154,9 +154,12 @@ def _write_spans(tx: Transaction, part: Component, fresh: Fresh, spans: pl.DataF
     """Append the fresh spans with what they inherit; rewrite stored ones whose ancestors taught them something."""
     known = spans.select(*SPAN_KEY, *IDENTITY)
     dialects = calls.select(*SPAN_KEY, "dialect")
-    new = fresh.spans.drop(*IDENTITY, "dialect", strict=False)
-    new = new.join(known, on=SPAN_KEY, how="left").join(dialects, on=SPAN_KEY, how="left")
+    # the fresh ones are the last of the spans, in their order
+    new = fresh.spans.drop("dialect", strict=False).with_columns(known.tail(fresh.spans.height).select(IDENTITY))
+    new = new.join(dialects, on=SPAN_KEY, how="left", maintain_order="left")
     added = tx.append("spans", new.select(TABLES["spans"].column_names))
+    if part.spans.is_empty():
+        return added
     taught = part.spans.join(known, on=SPAN_KEY, suffix="_now").filter(
         pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_now")) for name in IDENTITY)
     )

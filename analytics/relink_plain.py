@@ -20,6 +20,7 @@ from analytics.period import Period, windows
 from analytics.plain import other_loose_signals, others
 from analytics.recompute import Changes
 from analytics.revenue_rules import depends_on_periods
+from analytics.value import EVENT_VALUES, event_values
 from lake.commit import Transaction
 from lake.connect import Lake
 from lake.schema import TABLES
@@ -159,12 +160,34 @@ class PlainTraces:
         # without shares a link has the whole cost, and without money it is of a call that is not priced
         unpriced = pl.when(pl.col("cost_usd").is_null()).then(pl.lit("unpriced")).otherwise(pl.lit("priced"))
         costs = links.select("cost_id", unpriced.alias("status"), "cost_usd").unique("cost_id")
-        rows = margins(signals, links, costs, self._rules)
+        values, worth = event_values(signals, self._rules) if self._rules.value else (None, None)
+        rows = margins(signals, links, costs, self._rules, worth=worth)
         wrong = rows.join(stored.cast(EVENT_MARGINS), on=rows.columns, how="anti", nulls_equal=True)
+        changes = Changes()
+        of_trace = signals.select("signal_id", "trace_id")
+        if not wrong.is_empty():
+            traced = wrong.join(of_trace, on="signal_id", how="left")
+            changes += self._write(partial(self._write_margins, wrong=traced, stored=stored))
+        return changes if values is None else changes + self._correct_values(period, values, of_trace)
+
+    def _correct_values(self, period: Period, values: pl.DataFrame, of_trace: pl.DataFrame) -> Changes:
+        """What the events of a window delivered, compared and written where it differs."""
+        with self._lake.reading() as tx:
+            within = period.condition("occurred_at")
+            stored = tx.read(f"SELECT {', '.join(EVENT_VALUES)} FROM event_values WHERE {within}").cast(EVENT_VALUES)
+        stored = stored.join(of_trace, on="signal_id", how="semi")
+        apart = [one.join(other, on=[*EVENT_VALUES], how="anti", nulls_equal=True).select("signal_id")
+                 for one, other in ((values, stored), (stored, values))]  # fmt: skip
+        wrong = pl.concat(apart).unique().join(of_trace, on="signal_id", how="left")
         if wrong.is_empty():
             return Changes()
-        wrong = wrong.join(signals.select("signal_id", "trace_id"), on="signal_id", how="left")
-        return self._write(partial(self._write_margins, wrong=wrong, stored=stored))
+
+        def write(tx: Transaction) -> Changes:
+            ids = self._untouched(tx, wrong).select("signal_id")
+            tx.replace("event_values", ids, values.join(ids, on="signal_id", how="semi"))
+            return Changes()
+
+        return self._write(write)
 
     def _write_margins(self, tx: Transaction, wrong: pl.DataFrame, stored: pl.DataFrame) -> Changes:
         now = pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("updated_at")

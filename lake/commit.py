@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from lake import directory
+from lake import bulk, directory
 from lake.definitions import Table, quoted
 from lake.errors import LakeError
 from lake.frames import as_arrow, changed_rows, conform
@@ -38,18 +39,25 @@ class Transaction:
     """Reads and writes of one transaction; made by `Lake.transaction`, which commits or rolls back.
 
     Reads see the lake as it was when the transaction began, and the transaction's own writes. `known` is what the
-    process remembers of that state; without it look-ups and positions are read from the lake.
+    process remembers of that state; without it look-ups and positions are read from the lake. `data` is where the
+    lake's Parquet files are; without it all rows go through DuckDB.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, known: Known | None = None):
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, known: Known | None = None, *, data: Path | None = None
+    ) -> None:
         self._connection = connection
         self._known = known
+        self._data = data if data is not None and bulk.can_hold(data) else None
+        self._files: list[Path] = []
+        self._hashes = directory.KeyHashes(connection)
         self._entries: list[pl.DataFrame] = []
         self._positions: dict[str, int | None] = {}
         self._rolled: RolledDays | None = None
         self._wrote_rolled = False
         self._changed_days: set[date] = set()
         self._gone_costs: list[pl.DataFrame] = []
+        self._moved: dict[str, int] = {}
 
     def read(self, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
         """Rows of a query; `frames` are readable as tables of their names."""
@@ -67,7 +75,7 @@ class Transaction:
         if rows.height == 0:
             return 0
         if target.lookups:
-            self._entries.append(directory.entries(self._connection, target, rows))
+            self._entries.append(directory.entries(self._hashes, target, rows))
         self._insert(target, rows)
         self._note_days(target, rows)
         return rows.height
@@ -151,19 +159,21 @@ class Transaction:
             return
         if current is not None and current > position:
             self.delete("ingest_log", pl.DataFrame({"source": [source]}))
-        moved = {"source": [source], "position": [position], "updated_at": [datetime.now(UTC)]}
-        self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
-        self._positions[source] = position
+        self._moved[source] = self._positions[source] = position
 
     def forget_progress(self, source: str) -> None:
         """Remove what is recorded of `source`, as if it had never been taken in."""
         if self.progress(source) is not None:
             self.delete("ingest_log", pl.DataFrame({"source": [source]}))
+            self._moved.pop(source, None)
             self._positions[source] = None
 
     def finish(self) -> Remembered:
         """Write what is kept back until the end; called once, before COMMIT. Returns what to remember after it."""
         self._end_rolled_days()
+        sources, positions, now = list(self._moved), list(self._moved.values()), datetime.now(UTC)
+        moved = {"source": sources, "position": positions, "updated_at": [now] * len(sources)}
+        self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
         filed = directory.merged(self._entries)
         if filed.height:
             batch = 1 + (self._known.batch if self._known else self._newest_batch())
@@ -199,6 +209,11 @@ class Transaction:
         if stale.height:
             self.replace("rolled_days", stale.select("day"), stale)
 
+    def abandon(self) -> None:
+        """Remove the files of a transaction that will not be committed. Never after COMMIT was tried."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
+
     def _newest_batch(self) -> int:
         return int(self.read("SELECT coalesce(max(batch), 0) FROM key_directory").item())
 
@@ -210,6 +225,12 @@ class Transaction:
 
     def _insert(self, table: Table, rows: pl.DataFrame) -> None:
         self._forget_rolled_if(table)
+        if self._data is not None and rows.height >= bulk.MIN_ROWS:
+            path = bulk.new_path(self._data, table)
+            self._files.append(path)
+            bulk.write_rows(path, table, rows)
+            bulk.name_file(self._connection, table, path)
+            return
         self._connection.register("incoming", as_arrow(rows, table))
         try:
             self._connection.execute(f"INSERT INTO {table.name} SELECT * FROM incoming")
@@ -225,7 +246,7 @@ class Transaction:
         lookup = next((lookup for name in on if (lookup := table.lookup(name))), None)
         if lookup is None or table.time_column is None:
             return None
-        hashes = directory.key_hashes(self._connection, lookup, keys)
+        hashes = self._hashes.distinct(lookup, keys)
         stored = self._known.find(hashes) if self._known else directory.filed(self._connection, hashes)
         return directory.time_ranges(pl.concat([stored, *directory.among(self._entries, hashes)]))
 

@@ -110,9 +110,13 @@ class Lake:
                 return
             with self.durable_transaction() as connection:
                 self._known.refresh(connection)
-                transaction = Transaction(connection, self._known)
-                yield transaction
-                remembered = transaction.finish()
+                transaction = Transaction(connection, self._known, data=self.data_dir / DATA_DIRECTORY)
+                try:
+                    yield transaction
+                    remembered = transaction.finish()
+                except BaseException:
+                    transaction.abandon()
+                    raise
             cursor = self.cursor()
             try:
                 self._known.committed(cursor, remembered)

@@ -31,46 +31,75 @@ _NO_ENTRIES = KEY_DIRECTORY.polars_schema.to_frame().select("key_hash", "first_t
 TimeRange = tuple[datetime, datetime]
 
 
-def key_hash(lookup: Lookup) -> str:
-    """SQL expression of the directory's key for a lookup."""
-    return f"md5_number_lower({quoted(lookup.kind + ':')} || {lookup.text})"
+class KeyHashes:
+    """Directory keys of texts, for one transaction: each text is hashed once, however often it is asked for."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection):
+        self._connection = connection
+        self._known: dict[str, pl.DataFrame] = {}
+
+    def distinct(self, lookup: Lookup, keys: pl.DataFrame) -> npt.NDArray[np.uint64]:
+        """Distinct directory keys of `keys` (its column named like the lookup's), NULLs left out."""
+        texts = keys.select(_text(lookup)).unique().drop_nulls()
+        return self.added(lookup.kind, texts)["key_hash"].to_numpy()
+
+    def added(self, kind: str, texts: pl.DataFrame) -> pl.DataFrame:
+        """The frame with `key_hash` instead of its column `text`, which holds no text twice."""
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = self._hashed(kind, texts)
+            return texts.with_columns(known["key_hash"]).drop("text")
+        found = texts.join(known, on="text", how="left", maintain_order="left")
+        missing = found.filter(pl.col("key_hash").is_null()).select("text")
+        if missing.is_empty():
+            return found.drop("text")
+        self._known[kind] = pl.concat([known, self._hashed(kind, missing)])
+        return texts.join(self._known[kind], on="text", how="left", maintain_order="left").drop("text")
+
+    def _hashed(self, kind: str, texts: pl.DataFrame) -> pl.DataFrame:
+        """text and key_hash."""
+        wanted = texts.select("text")
+        arrow = wanted.to_arrow()  # noqa: F841 (DuckDB finds it by name)
+        hashes = self._connection.execute(f"SELECT {key_hash(kind)} AS key_hash FROM arrow").pl()
+        return wanted.with_columns(hashes["key_hash"])
 
 
-def key_hashes(connection: duckdb.DuckDBPyConnection, lookup: Lookup, keys: pl.DataFrame) -> npt.NDArray[np.uint64]:
-    """Distinct directory keys of `keys` (its column named like the lookup's), NULLs left out."""
-    wanted = keys.select(lookup.column).to_arrow()  # noqa: F841 (DuckDB finds it by name)
-    sql = f'SELECT DISTINCT {key_hash(lookup)} AS key_hash FROM wanted WHERE "{lookup.column}" IS NOT NULL'
-    return connection.execute(sql).pl()["key_hash"].to_numpy()
+def key_hash(kind: str) -> str:
+    """SQL expression of the directory's key for a `text` of a kind."""
+    return f"md5_number_lower({quoted(kind + ':')} || text)"
 
 
-def entries(connection: duckdb.DuckDBPyConnection, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Directory entries for rows about to be added to `table`: one per distinct key
-    (key_hash, first_time, last_time)."""
-    time = f'"{table.time_column}"' if table.time_column else "NULL::TIMESTAMPTZ"
-    needed = [name for name in (*(lookup.column for lookup in table.lookups), table.time_column) if name]
-    rows = frame.select(needed).to_arrow()  # noqa: F841 (DuckDB finds it by name)
-    keys = " UNION ALL ".join(
-        f'SELECT DISTINCT {key_hash(lookup)} AS key_hash, {time} AS time FROM rows WHERE "{lookup.column}" IS NOT NULL'
-        for lookup in table.lookups
+def entries(hashes: KeyHashes, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Directory entries for rows about to be added to `table` (key_hash, first_time, last_time)."""
+    time = pl.col(table.time_column) if table.time_column else pl.lit(None, dtype=pl.Datetime("us", "UTC"))
+    found = []
+    for kind in dict.fromkeys(lookup.kind for lookup in table.lookups):
+        times = pl.concat(
+            [frame.select(_text(lookup), time.alias("first_time")) for lookup in table.lookups if lookup.kind == kind]
+        )
+        several = times.filter(pl.col("text").is_not_null()).with_columns(last_time="first_time")
+        found.append(hashes.added(kind, _windows(several, "text")).select(_NO_ENTRIES.columns))
+    return pl.concat([_NO_ENTRIES, *found])
+
+
+def _text(lookup: Lookup) -> pl.Expr:
+    return pl.sql_expr(lookup.text).alias("text")
+
+
+def _windows(times: pl.DataFrame, by: str) -> pl.DataFrame:
+    """One row per key: from its first time to its last, both NULL when one of its rows has none."""
+    if not times["first_time"].null_count():
+        return times.group_by(by).agg(pl.col("first_time").min(), pl.col("last_time").max())
+    timed = pl.col("first_time").is_not_null().all()
+    return times.group_by(by).agg(
+        pl.when(timed).then(pl.col("first_time").min()).alias("first_time"),
+        pl.when(timed).then(pl.col("last_time").max()).alias("last_time"),
     )
-    untimed = "CASE WHEN bool_and(time IS NOT NULL) THEN"
-    return connection.execute(
-        f"SELECT key_hash, {untimed} min(time) END AS first_time, {untimed} max(time) END AS last_time "
-        f"FROM ({keys}) GROUP BY key_hash"
-    ).pl()
 
 
 def merged(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One entry per key out of the entries of several appends."""
-    timed = pl.col("first_time").is_not_null().all()
-    return (
-        pl.concat([_NO_ENTRIES, *parts])
-        .group_by("key_hash")
-        .agg(
-            pl.when(timed).then(pl.col("first_time").min()).alias("first_time"),
-            pl.when(timed).then(pl.col("last_time").max()).alias("last_time"),
-        )
-    )
+    return _windows(pl.concat([_NO_ENTRIES, *parts]), "key_hash")
 
 
 def filed(connection: duckdb.DuckDBPyConnection, hashes: npt.NDArray[np.uint64]) -> pl.DataFrame:

@@ -37,8 +37,11 @@ def split_duplicates(tx: Transaction, spans: pl.DataFrame) -> tuple[pl.DataFrame
     with the longer attributes, then the greater hash, so the outcome does not depend on which arrived first; the others
     are recorded in `rejected` once each, with reason `conflicting_duplicate`.
     """
-    distinct = spans.unique([*KEY, "content_hash"], keep="first", maintain_order=True)
+    once = spans["span_id"].n_unique() == spans.height
+    distinct = spans if once else spans.unique([*KEY, "content_hash"], keep="first", maintain_order=True)
     stored = tx.semi("spans", [*KEY, "content_hash"], distinct.select(KEY), KEY)
+    if once and stored.is_empty():
+        return distinct, _no_conflicts()
     fresh = distinct.join(stored, on=[*KEY, "content_hash"], how="anti")
     contested = pl.concat(
         [
@@ -47,9 +50,13 @@ def split_duplicates(tx: Transaction, spans: pl.DataFrame) -> tuple[pl.DataFrame
         ]
     ).unique()
     if contested.height == 0:
-        nobody = REJECTED.polars_schema.to_frame()
-        return fresh, Conflicts(nobody, nobody.select(KEY))
+        return fresh, _no_conflicts()
     return _settle(tx, fresh, contested)
+
+
+def _no_conflicts() -> Conflicts:
+    nobody = REJECTED.polars_schema.to_frame()
+    return Conflicts(nobody, nobody.select(KEY))
 
 
 def _settle(tx: Transaction, fresh: pl.DataFrame, contested: pl.DataFrame) -> tuple[pl.DataFrame, Conflicts]:

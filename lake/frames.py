@@ -45,6 +45,8 @@ def changed_rows(old: pl.DataFrame, new: pl.DataFrame, table: Table) -> tuple[pl
     Rows are the same when all columns but the table's bookkeeping ones are, NULLs equal to each other; those stay as
     they are. Both frames have the table's schema; `(gone, come)` too.
     """
+    if old.height == 0:
+        return old, new
     compared = [name for name in table.column_names if name not in table.bookkeeping]
     gone = old.join(new.select(compared), on=compared, how="anti", nulls_equal=True)
     come = new.join(old.select(compared), on=compared, how="anti", nulls_equal=True)

@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 from marginlake import __version__
 from marginlake.commands import (
     alerts,
+    backfill,
     dashboards,
     demo,
     doctor,
@@ -40,6 +41,7 @@ app.command(serve.serve)
 app.command(demo.demo)
 app.command(sql.sql)
 app.command(importing.import_, name="import")
+app.command(backfill.backfill)
 app.command(relink.relink)
 app.command(reprice.reprice)
 app.command(revalue.revalue)

@@ -1,6 +1,8 @@
 """The impure half of the conveyor: one lake transaction that takes in a prepared batch, whole or not at all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import polars as pl
 
@@ -16,6 +18,7 @@ from marginlake.price_book import record_catalog
 from marginlake.reread import read_otherwise
 from marginlake.rules import Rules
 
+_VERSION = [*SPAN_KEY, "content_hash"]
 _COST_COLUMNS = ("cost_id", "trace_id", "provider", "response_id", *LIKENESS)
 _SIGNAL_ORDER = (
     "occurred_at", "trace_id", "span_id", "event_name", "data", "quantity", "cost_scope", "cost_traced",
@@ -40,19 +43,31 @@ class Landed:
     reread_spans: int = 0
 
 
-def land(lake: Lake, prepared: Prepared, rules: Rules, source: str, position: int, *, reread: bool = False) -> Landed:
+def land(
+    lake: Lake,
+    prepared: Prepared,
+    rules: Rules,
+    source: str,
+    position: int,
+    *,
+    also: Mapping[str, int] = MappingProxyType({}),
+    reread: bool = False,
+) -> Landed:
     """Commit a batch and the position of its source in one transaction. Raises LakeError, duckdb.Error or OSError.
 
-    A batch whose end the lake has seen already changes nothing. With `reread`, spans that the lake has but reads
+    `also`: further sources that the batch is from, and their positions. A batch whose ends the lake has seen already
+    changes nothing. With `reread`, spans that the lake has but reads
     otherwise now (see `reread.read_otherwise`) are taken in as if they were new.
     """
 
     def work(tx: Transaction) -> Landed:
-        known = tx.progress(source)
-        if known is not None and known >= position:
+        ends = {source: position, **also}
+        ahead = {name: end for name, end in ends.items() if (known := tx.progress(name)) is None or known < end}
+        if not ahead:
             return Landed(0, 0, prepared.spans.height, prepared.signals.height, 0, Changes())
         landed = _take_in(tx, prepared, rules, reread=reread)
-        tx.set_progress(source, position)
+        for name, end in ahead.items():
+            tx.set_progress(name, end)
         return landed
 
     return lake.run(work)
@@ -68,14 +83,16 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules, *, reread: bool)
     gone_costs, gone_signals = _withdraw(tx, pl.concat([conflicts.replaced, again]))
     # Of two versions of one span only the winner speaks: what was read from the other is left behind. But a signal with
     # a key of the sender's stands for itself, or else which of those with one key counts would depend on their order.
-    # A batch may hold one span several times: a retry that was prepared apart from the first try.
-    version = [*SPAN_KEY, "content_hash"]
-    calls = prepared.calls.join(spans, on=version, how="semi").unique(version, keep="first", maintain_order=True)
+    # A batch may hold one span several times (a retry that was prepared apart from the first try), or known ones: where
+    # no span was dropped, nothing that was read from one is.
+    every = spans.height == prepared.spans.height
+    calls = prepared.calls if every else _said_by(prepared.calls, spans)
     calls = calls.drop("content_hash")
-    unmapped = prepared.unmapped.join(spans, on=version, how="semi").unique(version, keep="first", maintain_order=True)
+    unmapped = prepared.unmapped if every else _said_by(prepared.unmapped, spans)
     tx.append("unmapped_calls", unmapped.drop("content_hash"))
     told = pl.col("span_id").is_null() | pl.col("idempotency_key").is_not_null()
-    said = prepared.signals.filter(told | _among(prepared.signals, spans, version))
+    of_span = pl.col("content_hash").is_not_null() if every else _among(prepared.signals, spans)
+    said = prepared.signals.filter(told | of_span)
     signals, gone_claims = _new_signals(tx, said.drop("content_hash"))
     rejected = prepared.rejected.unique("rejected_id", keep="first", maintain_order=True)
     refused = tx.replace("rejected", rejected.select("rejected_id"), rejected)[1]
@@ -102,10 +119,15 @@ def _withdraw(tx: Transaction, replaced: pl.DataFrame) -> tuple[pl.DataFrame, pl
     return costs, signals
 
 
-def _among(rows: pl.DataFrame, others: pl.DataFrame, key: list[str]) -> pl.Series:
-    """Whether each row's key is among the others' keys, in the order of rows."""
-    marked = rows.select(key).join(
-        others.select(key).unique().with_columns(found=pl.lit(True)), on=key, how="left", maintain_order="left"
+def _said_by(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """What was read from these very spans, once each."""
+    return rows.join(spans, on=_VERSION, how="semi").unique(_VERSION, keep="first", maintain_order=True)
+
+
+def _among(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.Series:
+    """Whether each row was read from one of these very spans, in the order of rows."""
+    marked = rows.select(_VERSION).join(
+        spans.select(_VERSION).unique().with_columns(found=pl.lit(True)), on=_VERSION, how="left", maintain_order="left"
     )
     return marked["found"].fill_null(False)
 

@@ -3,12 +3,15 @@
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from marginlake.config import ConfigError, parse_time
 from marginlake.failures import UsageError
+
+if TYPE_CHECKING:
+    from analytics.period import Period
 
 DEFAULT_DATA = Path("marginlake-data")
 
@@ -28,6 +31,16 @@ def moment(text: str | None) -> datetime | None:
         return None if text is None else parse_time(text)
     except ConfigError as error:
         raise UsageError(str(error)) from None
+
+
+def period_of(start: str | None, end: str | None) -> "Period":
+    """The period that `--from` and `--to` name. Raises UsageError."""
+    from analytics.period import Period  # Polars is loaded only when there is something to do
+
+    period = Period(moment(start), moment(end))
+    if period.start and period.end and period.start >= period.end:
+        raise UsageError("--from must be before --to")
+    return period
 
 
 def no_option(text: str) -> str:

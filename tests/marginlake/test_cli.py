@@ -90,7 +90,7 @@ class TestFailures:
         (tmp_path / "notes.txt").write_text("hello")
         data = ("--data", tmp_path / "lake")
         assert cli("import", tmp_path / "gone.pb", *data).complaint == f"{tmp_path / 'gone.pb'}: no such file"
-        assert cli("import", tmp_path, *data).complaint == f"{tmp_path}: is a directory; name the files in it"
+        assert cli("import", tmp_path, *data).complaint.startswith(f"{tmp_path}: no file in it ends in .pb, ")
         answer = cli("import", tmp_path / "notes.txt", *data)
         assert answer.code == 1
         assert answer.complaint.startswith(f"{tmp_path / 'notes.txt'}: byte 0: this is not OTLP traces")
