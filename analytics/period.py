@@ -46,15 +46,16 @@ class Window:
     calls: int
 
 
-def windows(read: Callable[[str], pl.DataFrame], period: Period, size: int) -> list[Window]:
+def windows(read: Callable[[str], pl.DataFrame], period: Period, size: int, table: str = "costs") -> list[Window]:
     """The period cut, in the order of time, into windows of at most `size` calls; without gaps between them.
 
-    Only a single microsecond with more calls than that makes a larger window. `read` answers SQL on the lake.
+    Only a single microsecond with more calls than that makes a larger window. `read` answers SQL on the lake. `table`:
+    whose rows are counted, by their `occurred_at`, instead of calls.
     """
     found: list[Window] = []
     begun = period.start
     first = last = calls = 0
-    for start, end, count in _buckets(read, period, size, _WIDTHS):
+    for start, end, count in _buckets(read, period, size, _WIDTHS, table):
         if calls and calls + count > size:
             found.append(_window(begun or moment(first), moment(last), period, calls))
             begun, calls = moment(last), 0
@@ -81,19 +82,19 @@ def _window(start: datetime, end: datetime, period: Period, calls: int) -> Windo
 
 
 def _buckets(
-    read: Callable[[str], pl.DataFrame], period: Period, size: int, widths: tuple[int, ...]
+    read: Callable[[str], pl.DataFrame], period: Period, size: int, widths: tuple[int, ...], table: str
 ) -> Iterator[tuple[int, int, int]]:
     """(start, end, calls) of stretches of time that hold calls, in microseconds; too full ones are cut further."""
     width, *finer = widths
     at = "epoch_us(occurred_at)"
     counts = read(
         f"SELECT {at} - (({at} % {width}) + {width}) % {width} AS start, count(*) AS calls "
-        f"FROM costs WHERE {period.condition('occurred_at')} GROUP BY start ORDER BY start"
+        f"FROM {table} WHERE {period.condition('occurred_at')} GROUP BY start ORDER BY start"
     )
     for start, calls in counts.iter_rows():
         if calls > size and finer:
             inner = Period(_later(period.start, moment(start)), _earlier(period.end, moment(start + width)))
-            yield from _buckets(read, inner, size, tuple(finer))
+            yield from _buckets(read, inner, size, tuple(finer), table)
         else:
             yield start, start + width, calls
 

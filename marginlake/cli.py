@@ -12,7 +12,19 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from marginlake import __version__
-from marginlake.commands import demo, doctor, importing, maintain, prices, relink, reprice, serve, sql, tokenizers
+from marginlake.commands import (
+    demo,
+    doctor,
+    importing,
+    maintain,
+    prices,
+    relink,
+    reprice,
+    serve,
+    sql,
+    tokenizers,
+    whatif,
+)
 from marginlake.failures import EXPECTED, UsageError, one_line, told
 
 app = App(
@@ -27,6 +39,7 @@ app.command(importing.import_, name="import")
 app.command(relink.relink)
 app.command(reprice.reprice)
 app.command(prices.app)
+app.command(whatif.whatif)
 app.command(tokenizers.app)
 app.command(doctor.doctor)
 app.command(maintain.maintain)
