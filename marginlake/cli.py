@@ -15,9 +15,11 @@ from marginlake import __version__
 from marginlake.commands import (
     demo,
     doctor,
+    export,
     importing,
     maintain,
     prices,
+    reconcile,
     relink,
     reprice,
     serve,
@@ -40,6 +42,8 @@ app.command(relink.relink)
 app.command(reprice.reprice)
 app.command(prices.app)
 app.command(whatif.whatif)
+app.command(export.app)
+app.command(reconcile.reconcile)
 app.command(tokenizers.app)
 app.command(doctor.doctor)
 app.command(maintain.maintain)
