@@ -18,9 +18,11 @@ from marginlake.commands import (
     dashboards,
     demo,
     doctor,
+    export,
     importing,
     maintain,
     prices,
+    reconcile,
     relink,
     reprice,
     revalue,
@@ -29,6 +31,7 @@ from marginlake.commands import (
     serve,
     sql,
     tokenizers,
+    whatif,
 )
 from marginlake.failures import EXPECTED, UsageError, one_line, told
 
@@ -49,6 +52,9 @@ app.command(rollup.rollup)
 app.command(prices.app)
 app.command(alerts.app)
 app.command(revenue.app)
+app.command(whatif.whatif)
+app.command(export.app)
+app.command(reconcile.reconcile)
 app.command(tokenizers.app)
 app.command(dashboards.app)
 app.command(doctor.doctor)
