@@ -1,0 +1,3 @@
+-- Brought together.
+
+
