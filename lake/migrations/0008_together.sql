@@ -1,3 +1,0 @@
--- Brought together.
-
-
