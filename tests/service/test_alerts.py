@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.marginlake.receiving import SECRET, Receiver
 from tests.receiver.otlp_payloads import payload, span
@@ -44,6 +45,7 @@ def call(number: int, customer: str) -> bytes:
     return payload(span(said, trace_id=bytes([number]) * 16, span_id=bytes([number]) * 8, start_ns=now, end_ns=now + 9))
 
 
+@pytest.mark.timeout(180)  # on a machine that is busy with other things
 def test_a_message_that_was_under_way_at_a_kill_comes_again_and_then_never(tmp_path: Path) -> None:
     with Receiver([0, 200], silence=30.0) as receiver, Service(tmp_path / "data", settings(receiver)) as service:
         with Http(service.http) as http:
@@ -63,6 +65,7 @@ def test_a_message_that_was_under_way_at_a_kill_comes_again_and_then_never(tmp_p
     assert sql(service.data_dir, "SELECT count(*) AS n, max(attempts) AS tries FROM alerts") == [{"n": 1, "tries": 2}]
 
 
+@pytest.mark.timeout(180)  # on a machine that is busy with other things
 def test_a_webhook_that_does_not_answer_holds_up_nothing(tmp_path: Path) -> None:
     slow = settings(Receiver([0], silence=60.0)).replace("timeout_seconds = 0.5", "timeout_seconds = 20")
     with Service(tmp_path / "data", slow) as service, Http(service.http) as http:
