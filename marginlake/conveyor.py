@@ -233,7 +233,10 @@ class Conveyor:
             while self._received and self._received[0][0] <= position:
                 received += self._received.popleft()[1]
             self._lock.notify_all()
-        self._visible(received)
+        try:
+            self._visible(received)
+        except Exception as error:  # noqa: BLE001 (what is counted of a commit must not undo it)
+            log.error("a commit was not counted", error=f"{type(error).__name__}: {error}")
         return None
 
     def _pause_after_failure(self, failures: int) -> None:

@@ -122,6 +122,35 @@ def test_it_starts_where_the_lake_is() -> None:
     assert store.span_ids == [4, 5]
 
 
+def test_it_tells_when_what_became_readable_was_received_and_what_waits() -> None:
+    pipe, store, seen = Pipe(3), Store(OSError("disk full")), []
+    store.gate.clear()
+    carried = Conveyor(
+        pipe, 1, rules, store, interval_seconds=0.02, max_batch_bytes=1 << 20, visible=lambda ns: seen.extend(ns)
+    )
+    assert carried.oldest_waiting_ns is None
+    carried.start()
+    until(lambda: store.tries == 1)
+    received = [record.received_ns for record in pipe.read_from(1, 1 << 20).records]
+    assert carried.oldest_waiting_ns == received[0]
+    store.gate.set()
+    assert carried.drain(4, 20)
+    carried.stop(10)
+    assert seen == received
+    assert carried.oldest_waiting_ns is None
+
+
+def test_a_count_that_fails_does_not_stop_it() -> None:
+    store = Store()
+    carried = Conveyor(
+        Pipe(2), 1, rules, store, interval_seconds=0.02, max_batch_bytes=1 << 20, visible=lambda _: 1 / 0
+    )
+    carried.start()
+    assert carried.drain(3, 20)
+    carried.stop(10)
+    assert store.span_ids == [1, 2]
+
+
 def test_a_commit_that_fails_is_tried_again_and_nothing_is_lost() -> None:
     pipe, store = Pipe(3), Store(OSError("disk full"), ValueError("odd"), OSError("still full"))
     store.gate.clear()

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.marginlake.receiving import SECRET, Receiver
 from tests.receiver.otlp_payloads import payload, span
@@ -13,6 +14,8 @@ from tests.service.sending import Http
 RULE = """
 [commit]
 interval_seconds = 0.1
+[metrics]
+interval_seconds = 600
 [[alert]]
 name = "any cost"
 kind = "daily_cost_above"
@@ -42,6 +45,7 @@ def call(number: int, customer: str) -> bytes:
     return payload(span(said, trace_id=bytes([number]) * 16, span_id=bytes([number]) * 8, start_ns=now, end_ns=now + 9))
 
 
+@pytest.mark.timeout(180)  # on a machine that is busy with other things
 def test_a_message_that_was_under_way_at_a_kill_comes_again_and_then_never(tmp_path: Path) -> None:
     with Receiver([0, 200], silence=30.0) as receiver, Service(tmp_path / "data", settings(receiver)) as service:
         with Http(service.http) as http:
@@ -61,14 +65,15 @@ def test_a_message_that_was_under_way_at_a_kill_comes_again_and_then_never(tmp_p
     assert sql(service.data_dir, "SELECT count(*) AS n, max(attempts) AS tries FROM alerts") == [{"n": 1, "tries": 2}]
 
 
+@pytest.mark.timeout(180)  # on a machine that is busy with other things
 def test_a_webhook_that_does_not_answer_holds_up_nothing(tmp_path: Path) -> None:
     slow = settings(Receiver([0], silence=60.0)).replace("timeout_seconds = 0.5", "timeout_seconds = 20")
     with Service(tmp_path / "data", slow) as service, Http(service.http) as http:
         assert http.export(call(1, "acme")).ok
         wait_for(service.data_dir, "SELECT count(*) FROM alerts WHERE attempts = 1", 1, timeout=60)
-        for number in range(2, 12):
+        for number in range(2, 5):
             assert http.export(call(number, "globex")).ok
-        wait_for(service.data_dir, "SELECT count(*) FROM costs", 11)
+        wait_for(service.data_dir, "SELECT count(*) FROM costs", 4)
         assert sql(service.data_dir, "SELECT last_error FROM alerts") == [{"last_error": None}]
         assert httpx.get(f"http://{service.http}/readyz", trust_env=False).status_code == 200
         began = time.monotonic()
