@@ -8,7 +8,7 @@ _IS = "customer_id IN (${customer:sqlstring})"
 _DAYS = f"FROM margin_daily WHERE $__timeFilter(day) AND {_IS}"
 _EVENTS = f"FROM event_costs WHERE $__timeFilter(occurred_at) AND {_IS}"
 _CALLS = f"FROM billable_costs WHERE $__timeFilter(occurred_at) AND {_IS}"
-_COST = "sum(linked_cost_usd) + sum(unclaimed_cost_usd)"
+_COST = "(sum(linked_cost_usd) + sum(unclaimed_cost_usd))"
 _KNOWN = f"coalesce(sum(revenue_usd), 0) - {_COST}"
 
 

@@ -8,7 +8,7 @@ _DAYS = "FROM margin_daily WHERE $__timeFilter(day) AND coalesce(product_id, '(n
 _EVENTS = (
     "FROM event_costs WHERE $__timeFilter(occurred_at) AND coalesce(product_id, '(none)') IN (${product:sqlstring})"
 )
-_COST = "sum(linked_cost_usd) + sum(unclaimed_cost_usd)"
+_COST = "(sum(linked_cost_usd) + sum(unclaimed_cost_usd))"
 _KNOWN = f"coalesce(sum(revenue_usd), 0) - {_COST}"
 _TO_CUSTOMER = "/d/marginlake-customer?var-customer=${__value.raw:percentencode}&${__url_time_range}"
 
