@@ -56,10 +56,10 @@ def one_customer() -> Dashboard:
             rows(
                 "Bill",
                 'SELECT product_id AS "Product", event_name AS "Event", revenue_rule AS "Rule", count(*) AS "Events", '
-                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Known margin", '
+                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Margin, where known", '
                 'count(*) FILTER (WHERE margin_usd IS NULL) AS "Margin unknown", sum(value_usd) AS "Value" '
                 f'{_EVENTS} GROUP BY ALL ORDER BY "Revenue" DESC NULLS LAST',
-                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Known margin": DOLLARS, "Value": DOLLARS},
+                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Margin, where known": DOLLARS, "Value": DOLLARS},
                 width=24,
             )
         )

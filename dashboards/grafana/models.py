@@ -80,11 +80,11 @@ def models_and_prices() -> Dashboard:
             rows(
                 "Margin by model mix",
                 'SELECT product_id AS "Product", event_name AS "Event", models AS "Models", count(*) AS "Events", '
-                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Known margin", '
+                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Margin, where known", '
                 '(100 * sum(margin_usd) / nullif(sum(revenue_usd), 0))::DECIMAL(18,2) AS "Margin, %" '
                 "FROM event_costs WHERE $__timeFilter(occurred_at) AND models IS NOT NULL "
-                'GROUP BY ALL ORDER BY "Product", "Event", "Known margin" DESC',
-                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Known margin": DOLLARS, "Margin, %": PERCENT},
+                'GROUP BY ALL ORDER BY "Product", "Event", "Margin, where known" DESC',
+                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Margin, where known": DOLLARS, "Margin, %": PERCENT},
                 about="Events by the models that answered for them.",
                 width=24,
             )

@@ -84,14 +84,14 @@ def margin_overview() -> Dashboard:
             rows(
                 "Products and events",
                 'SELECT product_id AS "Product", event_name AS "Event", count(*) AS "Events", '
-                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Known margin", '
+                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Margin, where known", '
                 'quantile_disc(cost_usd, 0.95) AS "p95 cost", sum(value_usd) AS "Value", '
                 f'count(*) FILTER (WHERE margin_usd IS NULL) AS "Margin unknown" {_EVENTS} '
-                'GROUP BY ALL ORDER BY "Known margin" NULLS LAST',
+                'GROUP BY ALL ORDER BY "Margin, where known" NULLS LAST',
                 units={
                     "Revenue": DOLLARS,
                     "Cost": DOLLARS,
-                    "Known margin": DOLLARS,
+                    "Margin, where known": DOLLARS,
                     "p95 cost": DOLLARS,
                     "Value": DOLLARS,
                 },
