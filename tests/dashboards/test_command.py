@@ -82,17 +82,17 @@ def test_a_folder_is_needed(cli: Cli) -> None:
 def test_a_connection_of_the_data_source_sees_the_lake_and_may_be_set_up_twice(
     demo_lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the plugin does: one in-memory database, the SQL once for each of its connections."""
+    """As the plugin does: one in-memory database, the SQL on its first connection, or on each of them."""
     monkeypatch.setenv("HOME", str(tmp_path))  # DuckDB finds its extensions there: here they come from packages
     setup = provisioning.init_sql(demo_lake)
     with duckdb.connect() as first:
         for name in REQUIRED:
             duckdb_extensions.import_extension(name, con=first)
         first.execute(setup)
-        second = first.cursor()
+        second, third = first.cursor(), first.cursor()
         second.execute(setup)
-        for connection in (first, second):
-            found = connection.execute("SELECT sum(cost_usd) FROM billable_costs").fetchone()
+        for connection in (first, second, third):
+            found = connection.execute("SELECT sum(cost_usd) FROM lake.billable_costs").fetchone()
             assert found == query(demo_lake, "SELECT sum(cost_usd) FROM billable_costs").row(0)
         with pytest.raises(duckdb.Error, match="read-only"):
-            second.execute("DELETE FROM costs")
+            third.execute("DELETE FROM lake.costs")

@@ -12,7 +12,7 @@ import pytest
 
 from dashboards.grafana import DASHBOARDS
 from dashboards.macros import expand
-from lake.read import reading
+from lake.connect import attach, connect
 from scripts.build_dashboards import built
 
 EMPTY_IN_THE_DEMO = {"Our price and what senders report", "Value delivered"}
@@ -34,7 +34,11 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(scope="module")
 def lake(demo_lake: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with reading(demo_lake) as connection:
+    """A connection that nothing was set on: the plugin runs its initial SQL on the first of its connections only."""
+    with connect() as first:
+        attach(first, demo_lake, read_only=True)
+        connection = first.cursor()
+        connection.execute("SET SESSION TimeZone = 'Pacific/Kiritimati'")
         yield connection
 
 
@@ -89,8 +93,8 @@ def test_the_figures_on_top_are_those_of_the_lake(lake: duckdb.DuckDBPyConnectio
     board = BOARDS["margin-overview"]
     shown = {panel["title"]: asked(lake, board, panel).pl() for panel in board["panels"] if "targets" in panel}
     revenue, cost, unpriced = lake.execute(
-        "SELECT (SELECT sum(revenue_usd) FROM event_margins), sum(cost_usd), count(*) FILTER (WHERE cost_usd IS NULL) "
-        "FROM billable_costs"
+        "SELECT (SELECT sum(revenue_usd) FROM lake.event_margins), sum(cost_usd), "
+        "count(*) FILTER (WHERE cost_usd IS NULL) FROM lake.billable_costs"
     ).fetchall()[0]
     assert shown["Revenue"].item() == revenue
     assert shown["Cost"].item() == cost
@@ -106,7 +110,8 @@ def test_one_customers_dashboard_shows_that_customer_only(lake: duckdb.DuckDBPyC
     board = BOARDS["customer"]
     shown = {panel["title"]: asked(lake, board, panel).pl() for panel in board["panels"] if "targets" in panel}
     revenue, cost = lake.execute(
-        "SELECT revenue_usd, cost_usd FROM margin_by_customer WHERE customer_id = ?", choices(lake, board)["customer"]
+        "SELECT revenue_usd, cost_usd FROM lake.margin_by_customer WHERE customer_id = ?",
+        choices(lake, board)["customer"],
     ).fetchall()[0]
     assert shown["Bill"]["Revenue"].sum() == revenue > 0
     assert shown["Known margin"].item() == revenue - cost
