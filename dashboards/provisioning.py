@@ -50,14 +50,17 @@ datasources:
 
 
 def init_sql(data_dir: Path) -> str:
-    """What a DuckDB connection does before its first query: attach the lake, read only. Doing it again does no harm."""
+    """What the data source does before its first query: attach the lake, read only.
+
+    Some versions of the plugin do it on each of their connections, some on the first one only. So it may be done again,
+    and queries do not count on what belongs to a connection: they name tables as `lake.TABLE`.
+    """
     catalog, files = (_quoted(str(data_dir / name)) for name in ("catalog.sqlite", "data"))
     catalog = "'ducklake:sqlite:" + catalog.removeprefix("'")
     return (
-        "INSTALL sqlite;\nINSTALL ducklake;\nLOAD sqlite;\nLOAD ducklake;\nSET TimeZone = 'UTC';\n"
+        "INSTALL sqlite;\nINSTALL ducklake;\nLOAD sqlite;\nLOAD ducklake;\nSET GLOBAL TimeZone = 'UTC';\n"
         f"ATTACH IF NOT EXISTS {catalog} AS lake\n"
         f"  (READ_ONLY, DATA_PATH {files}, OVERRIDE_DATA_PATH true, META_BUSY_TIMEOUT 10000);\n"
-        "USE lake;\n"
     )
 
 

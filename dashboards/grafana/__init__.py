@@ -25,4 +25,7 @@ DASHBOARDS: Mapping[str, Callable[[], Dashboard]] = MappingProxyType(
 
 def as_json(name: str) -> str:
     """One dashboard as the JSON that Grafana imports."""
-    return json.dumps(DASHBOARDS[name]().build(), cls=JSONEncoder, indent=2, sort_keys=True) + "\n"
+    described = DASHBOARDS[name]().build()
+    for number, panel in enumerate(described.panels or [], start=1):
+        panel.id_val = number
+    return json.dumps(described, cls=JSONEncoder, indent=2, sort_keys=True) + "\n"

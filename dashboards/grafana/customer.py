@@ -5,16 +5,16 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from dashboards.grafana.panels import COUNT, DOLLARS, PERCENT, board, choice, number, rows, series
 
 _IS = "customer_id IN (${customer:sqlstring})"
-_DAYS = f"FROM margin_daily WHERE $__timeFilter(day) AND {_IS}"
-_EVENTS = f"FROM event_costs WHERE $__timeFilter(occurred_at) AND {_IS}"
-_CALLS = f"FROM billable_costs WHERE $__timeFilter(occurred_at) AND {_IS}"
-_COST = "sum(linked_cost_usd) + sum(unclaimed_cost_usd)"
+_DAYS = f"FROM lake.margin_daily WHERE $__timeFilter(day) AND {_IS}"
+_EVENTS = f"FROM lake.event_costs WHERE $__timeFilter(occurred_at) AND {_IS}"
+_CALLS = f"FROM lake.billable_costs WHERE $__timeFilter(occurred_at) AND {_IS}"
+_COST = "(sum(linked_cost_usd) + sum(unclaimed_cost_usd))"
 _KNOWN = f"coalesce(sum(revenue_usd), 0) - {_COST}"
 
 
 def one_customer() -> Dashboard:
     """Opened from the overview, or with ?var-customer=."""
-    customers = "SELECT customer_id FROM margin_by_customer WHERE customer_id IS NOT NULL ORDER BY 1"
+    customers = "SELECT customer_id FROM lake.margin_by_customer WHERE customer_id IS NOT NULL ORDER BY 1"
     return (
         board("One customer", "marginlake-customer", "What a customer pays, costs and gets.", since="now-30d")
         .with_variable(choice("customer", "Customer", customers, several=False))
@@ -43,7 +43,7 @@ def one_customer() -> Dashboard:
         .with_panel(
             series(
                 "Cost by model and day",
-                "SELECT date_trunc('day', occurred_at) AS time, "
+                "SELECT date_trunc('day', occurred_at AT TIME ZONE 'UTC') AS time, "
                 "coalesce(model, response_model, request_model) AS model, sum(cost_usd) AS cost "
                 f"{_CALLS} GROUP BY ALL ORDER BY time, model",
                 DOLLARS,
@@ -56,10 +56,10 @@ def one_customer() -> Dashboard:
             rows(
                 "Bill",
                 'SELECT product_id AS "Product", event_name AS "Event", revenue_rule AS "Rule", count(*) AS "Events", '
-                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Known margin", '
+                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Margin, where known", '
                 'count(*) FILTER (WHERE margin_usd IS NULL) AS "Margin unknown", sum(value_usd) AS "Value" '
                 f'{_EVENTS} GROUP BY ALL ORDER BY "Revenue" DESC NULLS LAST',
-                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Known margin": DOLLARS, "Value": DOLLARS},
+                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Margin, where known": DOLLARS, "Value": DOLLARS},
                 width=24,
             )
         )

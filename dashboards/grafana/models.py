@@ -4,9 +4,9 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from dashboards.grafana.panels import COUNT, DOLLARS, PERCENT, board, number, rows, series
 
-_DAYS = "FROM cost_by_model_daily WHERE $__timeFilter(day)"
-_SAVED = "FROM cache_savings WHERE $__timeFilter(day)"
-_FAILED = "FROM errors_and_retries WHERE $__timeFilter(day)"
+_DAYS = "FROM lake.cost_by_model_daily WHERE $__timeFilter(day)"
+_SAVED = "FROM lake.cache_savings WHERE $__timeFilter(day)"
+_FAILED = "FROM lake.errors_and_retries WHERE $__timeFilter(day)"
 
 
 def models_and_prices() -> Dashboard:
@@ -18,7 +18,8 @@ def models_and_prices() -> Dashboard:
         .with_panel(
             number(
                 "Priced, %",
-                "SELECT (100 * sum(priced_calls) / sum(calls))::DECIMAL(18,2) FROM coverage WHERE $__timeFilter(day)",
+                "SELECT (100 * sum(priced_calls) / sum(calls))::DECIMAL(18,2) FROM lake.coverage "
+                "WHERE $__timeFilter(day)",
                 PERCENT,
             )
         )
@@ -70,7 +71,7 @@ def models_and_prices() -> Dashboard:
                 "How long calls take",
                 'SELECT coalesce(model, response_model, request_model) AS "Model", count(*) AS "Calls", '
                 'quantile_disc(duration_ns, 0.5) AS "Median", quantile_disc(duration_ns, 0.95) AS "p95" '
-                "FROM billable_costs WHERE $__timeFilter(occurred_at) AND duration_ns IS NOT NULL "
+                "FROM lake.billable_costs WHERE $__timeFilter(occurred_at) AND duration_ns IS NOT NULL "
                 'GROUP BY ALL ORDER BY "p95" DESC',
                 units={"Median": "ns", "p95": "ns"},
             )
@@ -80,11 +81,11 @@ def models_and_prices() -> Dashboard:
             rows(
                 "Margin by model mix",
                 'SELECT product_id AS "Product", event_name AS "Event", models AS "Models", count(*) AS "Events", '
-                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Known margin", '
+                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Margin, where known", '
                 '(100 * sum(margin_usd) / nullif(sum(revenue_usd), 0))::DECIMAL(18,2) AS "Margin, %" '
-                "FROM event_costs WHERE $__timeFilter(occurred_at) AND models IS NOT NULL "
-                'GROUP BY ALL ORDER BY "Product", "Event", "Known margin" DESC',
-                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Known margin": DOLLARS, "Margin, %": PERCENT},
+                "FROM lake.event_costs WHERE $__timeFilter(occurred_at) AND models IS NOT NULL "
+                'GROUP BY ALL ORDER BY "Product", "Event", "Margin, where known" DESC',
+                units={"Revenue": DOLLARS, "Cost": DOLLARS, "Margin, where known": DOLLARS, "Margin, %": PERCENT},
                 about="Events by the models that answered for them.",
                 width=24,
             )
@@ -121,7 +122,7 @@ def models_and_prices() -> Dashboard:
             rows(
                 "Unpriced models",
                 'SELECT provider AS "Provider", model AS "Model", rate_note AS "Why", calls AS "Calls", '
-                'first_seen AS "First", last_seen AS "Last" FROM unpriced_models '
+                'first_seen AS "First", last_seen AS "Last" FROM lake.unpriced_models '
                 "WHERE $__timeFilter(last_seen) ORDER BY calls DESC",
                 units={"Calls": COUNT},
             )
@@ -131,8 +132,8 @@ def models_and_prices() -> Dashboard:
                 "Price changes of models in use",
                 'SELECT DISTINCT p.changed_at AS "When", p.model AS "Model", p.input_mtok_before AS "Input before", '
                 'p.input_mtok AS "Input", p.output_mtok_before AS "Output before", p.output_mtok AS "Output", '
-                'p.calls AS "Calls since" FROM price_changes AS p '
-                "JOIN billable_costs AS c ON c.rate_id IN (p.rate_id, p.previous_rate_id) "
+                'p.calls AS "Calls since" FROM lake.price_changes AS p '
+                "JOIN lake.billable_costs AS c ON c.rate_id IN (p.rate_id, p.previous_rate_id) "
                 'ORDER BY "When" DESC, "Model"',
                 units=dict.fromkeys(("Input before", "Input", "Output before", "Output"), DOLLARS),
                 about="Per million tokens; whenever they changed, or will.",
@@ -143,7 +144,7 @@ def models_and_prices() -> Dashboard:
                 "Our price and what senders report",
                 'SELECT provider AS "Provider", model AS "Model", sum(calls)::BIGINT AS "Calls", '
                 'sum(cost_usd) AS "Ours", sum(reported_cost_usd) AS "Reported", '
-                'sum(difference_usd) AS "Difference" FROM reported_costs_daily WHERE $__timeFilter(day) '
+                'sum(difference_usd) AS "Difference" FROM lake.reported_costs_daily WHERE $__timeFilter(day) '
                 "GROUP BY ALL ORDER BY abs(sum(difference_usd)) DESC",
                 units={"Ours": DOLLARS, "Reported": DOLLARS, "Difference": DOLLARS},
                 about="Empty unless instrumentations say what they think a call cost.",
@@ -154,7 +155,7 @@ def models_and_prices() -> Dashboard:
                 "Catalogs in use",
                 'SELECT k.source AS "Source", k.source_version AS "Version", k.imported_at AS "Known since", '
                 'count(*) AS "Calls", sum(c.cost_usd) AS "Cost" '
-                "FROM billable_costs AS c LEFT JOIN catalogs AS k ON k.catalog_id = c.catalog_id "
+                "FROM lake.billable_costs AS c LEFT JOIN lake.catalogs AS k ON k.catalog_id = c.catalog_id "
                 'WHERE $__timeFilter(c.occurred_at) GROUP BY ALL ORDER BY "Calls" DESC',
                 units={"Cost": DOLLARS},
             )

@@ -4,18 +4,17 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from dashboards.grafana.panels import COUNT, DOLLARS, PERCENT, board, choice, number, rows, series
 
-_DAYS = "FROM margin_daily WHERE $__timeFilter(day) AND coalesce(product_id, '(none)') IN (${product:sqlstring})"
-_EVENTS = (
-    "FROM event_costs WHERE $__timeFilter(occurred_at) AND coalesce(product_id, '(none)') IN (${product:sqlstring})"
-)
-_COST = "sum(linked_cost_usd) + sum(unclaimed_cost_usd)"
+_CHOSEN = "coalesce(product_id, '(none)') IN (${product:sqlstring})"
+_DAYS = f"FROM lake.margin_daily WHERE $__timeFilter(day) AND {_CHOSEN}"
+_EVENTS = f"FROM lake.event_costs WHERE $__timeFilter(occurred_at) AND {_CHOSEN}"
+_COST = "(sum(linked_cost_usd) + sum(unclaimed_cost_usd))"
 _KNOWN = f"coalesce(sum(revenue_usd), 0) - {_COST}"
 _TO_CUSTOMER = "/d/marginlake-customer?var-customer=${__value.raw:percentencode}&${__url_time_range}"
 
 
 def margin_overview() -> Dashboard:
     """The first dashboard to look at."""
-    products = "SELECT DISTINCT coalesce(product_id, '(none)') AS product FROM margin_daily ORDER BY 1"
+    products = "SELECT DISTINCT coalesce(product_id, '(none)') AS product FROM lake.margin_daily ORDER BY 1"
     return (
         board(
             "Margin overview", "marginlake-overview", "Every cost is counted once, whole days in UTC.", since="now-30d"
@@ -84,14 +83,14 @@ def margin_overview() -> Dashboard:
             rows(
                 "Products and events",
                 'SELECT product_id AS "Product", event_name AS "Event", count(*) AS "Events", '
-                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Known margin", '
+                'sum(revenue_usd) AS "Revenue", sum(cost_usd) AS "Cost", sum(margin_usd) AS "Margin, where known", '
                 'quantile_disc(cost_usd, 0.95) AS "p95 cost", sum(value_usd) AS "Value", '
                 f'count(*) FILTER (WHERE margin_usd IS NULL) AS "Margin unknown" {_EVENTS} '
-                'GROUP BY ALL ORDER BY "Known margin" NULLS LAST',
+                'GROUP BY ALL ORDER BY "Margin, where known" NULLS LAST',
                 units={
                     "Revenue": DOLLARS,
                     "Cost": DOLLARS,
-                    "Known margin": DOLLARS,
+                    "Margin, where known": DOLLARS,
                     "p95 cost": DOLLARS,
                     "Value": DOLLARS,
                 },
@@ -124,7 +123,7 @@ def margin_overview() -> Dashboard:
                 'SELECT service_name AS "Service", provider AS "Provider", model AS "Model", '
                 'sum(calls)::BIGINT AS "Calls", sum(cost_usd) AS "Cost", '
                 'sum(calls_without_customer)::BIGINT AS "Of no customer" '
-                'FROM unclaimed_by_service WHERE $__timeFilter(day) GROUP BY ALL ORDER BY "Cost" DESC NULLS LAST',
+                'FROM lake.unclaimed_by_service WHERE $__timeFilter(day) GROUP BY ALL ORDER BY "Cost" DESC NULLS LAST',
                 units={"Cost": DOLLARS},
                 width=24,
             )

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.cog import variants as cogvariants
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
+    FieldTextAlignment,
     GraphDrawStyle,
     LegendDisplayMode,
     LegendPlacement,
@@ -148,7 +149,16 @@ def rows(
     link: tuple[str, str] = ("", ""),
 ) -> table.Panel:
     """A table; `units` of its columns by name, `link`: a column and the URL that its cells lead to."""
-    panel = table.Panel().title(title).datasource(LAKE).with_target(Sql(sql)).no_value("unknown").height(9).span(width)
+    panel = (
+        table.Panel()
+        .title(title)
+        .datasource(LAKE)
+        .with_target(Sql(sql))
+        .no_value("unknown")
+        .align(FieldTextAlignment.AUTO)
+        .height(9)
+        .span(width)
+    )
     for column, unit in units.items():
         panel = panel.override_by_name(column, [DynamicConfigValue("unit", unit)])
     column, url = link

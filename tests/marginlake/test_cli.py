@@ -18,7 +18,7 @@ Cli = Callable[..., Answer]
 CAPTURE = DATA / "dialects" / "openinference-langchain_agent.pb"
 COMMANDS = [
     "serve", "demo", "sql", "import", "relink", "doctor", "maintain", "prices", "prices list", "prices show",
-    "prices quote", "prices import", "prices diff",
+    "prices quote", "prices import", "prices diff", "dashboards", "dashboards grafana", "dashboards datadog",
 ]  # fmt: skip
 
 
