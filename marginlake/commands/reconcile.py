@@ -78,7 +78,7 @@ def _summary(rows: "pl.DataFrame", percent: Decimal | None) -> str:
     said = ", ".join(f"{counts[name]} {name}" for name in sorted(counts)) or "nothing to compare"
     allowed = "" if percent is None else f" (tolerance {percent:f} %)"
     ours, theirs = (Decimal(rows[name].sum() or 0) for name in ("ours_usd", "theirs_usd"))
-    money = f"; ours {ours:f}, theirs {theirs:f}, drift {ours - theirs:+f} USD"
+    money = f"; ours {ours:.12f}, theirs {theirs:.12f}, drift {ours - theirs:+.12f} USD"
     return f"{said}{allowed}{money if rows['theirs_usd'].count() else ''}\n"
 
 
