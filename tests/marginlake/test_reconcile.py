@@ -167,6 +167,11 @@ def test_any_csv_with_its_columns_named(cli: Cli, lake: Path, tmp_path: Path) ->
     assert (row["verdict"], row["missing_requests"], row["drift_usd"]) == ("ok", 1, "0.000000000000")
 
 
+def test_a_provider_may_be_spelled_otherwise(cli: Cli, lake: Path, tmp_path: Path) -> None:
+    text = "date,provider,model,cost\n2026-11-23,Anthropic,claude-haiku-4-5,0.0015\n"
+    assert compared(cli, lake, tmp_path, text, name="f.csv")["anthropic/claude-haiku-4-5"]["verdict"] == "ok"
+
+
 @pytest.mark.parametrize(("tolerance", "code"), [("10%", 0), ("9.1", 0), ("9%", 1), ("0", 1), (None, 0)])
 def test_the_tolerance_decides_the_exit_code(
     cli: Cli, lake: Path, tmp_path: Path, tolerance: str | None, code: int
