@@ -98,16 +98,15 @@ def _export(
     money = [column.name for column in table.columns if column.type.startswith("DECIMAL")]
     sums = ", ".join(f'sum("{name}")' for name in money)
     totals = connection.execute(f"SELECT count(*){', ' + sums if sums else ''} {rows}").fetchone() or (0,)
-    order = ", ".join(f'"{name}"' for name in table.key)
     if partition != "none" and table.time_column is not None and totals[0]:
         part = _PARTS[partition].format(time=f'"{table.time_column}"')
         connection.execute(
-            f"COPY (SELECT {columns}, {part} AS {partition} {rows} ORDER BY {order}) TO {quoted(str(place))} "
+            f"COPY (SELECT {columns}, {part} AS {partition} {rows}) TO {quoted(str(place))} "
             f"({_OPTIONS[format]}, PARTITION_BY ({partition}))"
         )
     else:
         file = quoted(str(place / f"data_0.{format}"))
-        connection.execute(f"COPY (SELECT {columns} {rows} ORDER BY {order}) TO {file} ({_OPTIONS[format]})")
+        connection.execute(f"COPY (SELECT {columns} {rows}) TO {file} ({_OPTIONS[format]})")
     return {
         "comment": table.comment,
         "key": list(table.key),

@@ -9,6 +9,7 @@ from analytics.frames import MONEY_SUM, divide_half_even, from_pico, int128, to_
 from analytics.reconcile_files import COUNTS
 from lake.commit import Transaction
 from lake.definitions import quoted
+from pricing_tables.names import fold_provider
 
 Resolve = Callable[[str | None, str | None, str | None], str | None]
 """The model of the price book (`provider/model`) that provider, request's and response's model name; None: unknown."""
@@ -89,10 +90,11 @@ def _named(theirs: pl.DataFrame, resolve: Resolve, *, by_model: bool) -> pl.Data
     """What the file says by KEY, under the price book's names where it knows them; sums of nothing said stay NULL."""
     pairs = theirs.select("provider", "name").unique()
     models = [_model(provider, name, name, resolve) if name else None for provider, name in pairs.iter_rows()]
-    named = pairs.with_columns(model=pl.Series(models, dtype=pl.String))
+    folded = pl.Series([fold_provider(provider) for provider in pairs["provider"]], dtype=pl.String)
+    named = pairs.with_columns(model=pl.Series(models, dtype=pl.String), folded=folded)
     rows = theirs.join(named, on=["provider", "name"], how="left", nulls_equal=True)
     # a file that names no provider means the one that its model is of
-    provider = pl.coalesce("provider", pl.col("model").str.extract(r"^([^/]+)/"))
+    provider = pl.coalesce("folded", pl.col("model").str.extract(r"^([^/]+)/"))
     rows = rows.with_columns(provider=provider)
     if not by_model:
         rows = rows.with_columns(model=pl.lit(None, pl.String))

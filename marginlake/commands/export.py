@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, From, To, moment
 from marginlake.commands.progress import progress_bar
+from marginlake.commands.reading import lake_to_read
 from marginlake.config import load
 from marginlake.failures import CommandError, UsageError
 
@@ -156,14 +157,8 @@ def _period(from_: str | None, to: str | None) -> "Period":
 def _snapshot(data: Path, config: Path | None) -> "Iterator[duckdb.DuckDBPyConnection]":
     """One transaction on the lake, opened for reading, for the whole export. Failures are one line."""
     from analytics.export_files import ExportError
-    from lake.connect import Lake
 
-    settings = load(config, data)
-    with Lake.open(
-        data, read_only=True, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads
-    ) as lake:
-        if lake.outdated:
-            raise CommandError(f"the lake at {data} is of an earlier version: run `marginlake maintain` first")
+    with lake_to_read(data, load(config, data)) as lake:
         connection = lake.cursor()
         try:
             connection.execute("BEGIN")

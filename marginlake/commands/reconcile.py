@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir
+from marginlake.commands.reading import lake_to_read
 from marginlake.config import load
 from marginlake.failures import CommandError, UsageError
 from marginlake.output import write_result
@@ -39,7 +40,6 @@ def reconcile(
     """Compare by UTC day and model what the provider says with what the lake says; changes nothing."""
     from analytics.reconcile import reconcile as compare
     from analytics.reconcile_files import ReconcileError, read_theirs
-    from lake.connect import Lake
     from marginlake.catalogs import choose
 
     percent = _percent(tolerance)
@@ -49,10 +49,7 @@ def reconcile(
     except ReconcileError as error:
         raise CommandError(str(error)) from None
     resolver = choose(data, settings.pricing.catalog).resolver
-    with (
-        Lake.open(data, read_only=True, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake,
-        lake.reading() as tx,
-    ):
+    with lake_to_read(data, settings) as lake, lake.reading() as tx:
         rows = compare(tx, theirs, lambda *names: resolver.resolve(*names).model, percent or Decimal(0))
     if output == "table":
         write_result(_short(rows), "table", None)
@@ -78,7 +75,7 @@ def _summary(rows: "pl.DataFrame", percent: Decimal | None) -> str:
     said = ", ".join(f"{counts[name]} {name}" for name in sorted(counts)) or "nothing to compare"
     allowed = "" if percent is None else f" (tolerance {percent:f} %)"
     ours, theirs = (Decimal(rows[name].sum() or 0) for name in ("ours_usd", "theirs_usd"))
-    money = f"; ours {ours:f}, theirs {theirs:f}, drift {ours - theirs:+f} USD"
+    money = f"; ours {ours:.12f}, theirs {theirs:.12f}, drift {ours - theirs:+.12f} USD"
     return f"{said}{allowed}{money if rows['theirs_usd'].count() else ''}\n"
 
 

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, From, To, moment
 from marginlake.commands.progress import progress_bar
+from marginlake.commands.reading import lake_to_read
 from marginlake.config import load
 from marginlake.failures import UsageError
 from marginlake.output import write_result
@@ -51,7 +52,6 @@ def whatif(
     """Cost, revenue and margin of the period beside what they would have been. Reads only, beside a running service."""
     from analytics.period import Period
     from analytics.whatif import what_if
-    from lake.connect import Lake
     from marginlake.assumptions import assumed, scenario_of
 
     keys = _keys(by)
@@ -62,9 +62,7 @@ def whatif(
     if out is not None and out.suffix not in _FORMATS:
         raise UsageError(f"--out {out}: the name must end in {', '.join(_FORMATS)}")
     settings = load(config, data)
-    with Lake.open(
-        data, read_only=True, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads
-    ) as lake:
+    with lake_to_read(data, settings) as lake:
         told = assumed(lake, data, settings, scenario, catalog, revenue)
         with lake.reading() as tx, progress_bar("what if", "events and costs") as tell:
             found = what_if(tx, told, keys, period, customers=customer or (), products=product or (), progress=tell)

@@ -84,7 +84,7 @@ def test_csv_keeps_money_and_tells_null_from_nothing(cli: Cli, lake_dir: Path, t
     out = tmp_path / "c"
     assert cli("export", "csv", "--out", out, "--data", lake_dir, "--tables", "costs,signals").code == 0
     assert sorted(path.name for path in out.iterdir()) == ["costs", "manifest.json", "signals"]
-    text = pl.read_csv(out / "costs" / "data_0.csv", infer_schema=False)
+    text = pl.read_csv(out / "costs" / "data_0.csv", infer_schema=False).sort("cost_id")
     with Lake.open(lake_dir, read_only=True) as lake:
         stored = lake.read("SELECT cost_usd::VARCHAR AS m, occurred_at FROM costs ORDER BY cost_id")
     assert text["cost_usd"].to_list() == stored["m"].to_list()

@@ -121,7 +121,8 @@ def test_openai_dashboard_csv(cli: Cli, lake: Path, tmp_path: Path) -> None:
     """Days without usage are lines with nothing but their times."""
     text = (
         "start_time,end_time,start_time_iso,end_time_iso,amount_value,amount_currency,line_item,project_id\n"
-        f"{SECONDS},{SECONDS + 86400},2026-11-23T00:00:00+00:00,2026-11-24T00:00:00+00:00,0.0035000000000000,usd,gpt-4o-2024-08-06,\n"
+        f"{SECONDS},{SECONDS + 86400},2026-11-23T00:00:00+00:00,2026-11-24T00:00:00+00:00,"
+        "0.0035000000000000,usd,gpt-4o-2024-08-06,\n"
         f"{SECONDS + 86400},{SECONDS + 172800},2026-11-24T00:00:00+00:00,2026-11-25T00:00:00+00:00,,,,\n"
     )
     rows = compared(cli, lake, tmp_path, text, "--format", "openai", name="costs.csv")
@@ -130,7 +131,8 @@ def test_openai_dashboard_csv(cli: Cli, lake: Path, tmp_path: Path) -> None:
 
 def test_anthropic_usage_adds_what_is_cached_to_the_input(cli: Cli, lake: Path, tmp_path: Path) -> None:
     result = {
-        "uncached_input_tokens": 600, "cache_read_input_tokens": 300, "output_tokens": 100, "model": "claude-haiku-4-5-20251001",
+        "uncached_input_tokens": 600, "cache_read_input_tokens": 300, "output_tokens": 100,
+        "model": "claude-haiku-4-5-20251001",
         "cache_creation": {"ephemeral_5m_input_tokens": 60, "ephemeral_1h_input_tokens": 40},
     }  # fmt: skip
     row = compared(cli, lake, tmp_path, anthropic(result))["anthropic/claude-haiku-4-5"]
@@ -163,6 +165,11 @@ def test_any_csv_with_its_columns_named(cli: Cli, lake: Path, tmp_path: Path) ->
     said = ("--map", "day=When", "--map", "model=What", "--map", "requests=Calls", "--map", "cost_cents=Cents")
     row = compared(cli, lake, tmp_path, text, *said, name="f.csv")["anthropic/claude-haiku-4-5"]
     assert (row["verdict"], row["missing_requests"], row["drift_usd"]) == ("ok", 1, "0.000000000000")
+
+
+def test_a_provider_may_be_spelled_otherwise(cli: Cli, lake: Path, tmp_path: Path) -> None:
+    text = "date,provider,model,cost\n2026-11-23,Anthropic,claude-haiku-4-5,0.0015\n"
+    assert compared(cli, lake, tmp_path, text, name="f.csv")["anthropic/claude-haiku-4-5"]["verdict"] == "ok"
 
 
 @pytest.mark.parametrize(("tolerance", "code"), [("10%", 0), ("9.1", 0), ("9%", 1), ("0", 1), (None, 0)])
