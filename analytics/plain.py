@@ -2,9 +2,9 @@
 
 Settling a trace is plain when every call in it is a leaf span of one instrumentation, counts, has nobody's response id
 but its own, no likeness and no scope, and when at most one of its events bears costs. Then each call counts as it is,
-whom it served is what its span inherited, and its one event bears it. What is stored is compared with that; a trace that
-is not plain, or is not stored like that, is one of `others`, for the exact stages to decide. Naming a plain trace there
-costs time, missing another one would cost exactness: every rule here leans to the former.
+whom it served is what its span inherited, and its one event bears it. What is stored is compared with that; a trace
+that is not plain, or is not stored like that, is one of `others`, for the exact stages to decide. Naming a plain trace
+there costs time, missing another one would cost exactness: every rule here leans to the former.
 """
 
 from collections.abc import Callable

@@ -49,9 +49,7 @@ def relink(
     return changes + Changes(margins=settle_periods(lake, rules))
 
 
-def _relink_whole(
-    lake: Lake, rules: EventRules, price: Pricer, progress: Callable[[int, int], None]
-) -> Changes:
+def _relink_whole(lake: Lake, rules: EventRules, price: Pricer, progress: Callable[[int, int], None]) -> Changes:
     plain = PlainTraces(lake, rules)
     events = lake.read("SELECT count(*) FROM signals").item()
     total = events + plain.others.height + plain.other_loose.height

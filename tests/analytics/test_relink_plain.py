@@ -1,6 +1,5 @@
 """Relinking plain traces in bulk gives what the exact stages give: on healthy lakes, on spoilt ones, on any traffic."""
 
-import random
 import shutil
 import tempfile
 from collections.abc import Iterator
