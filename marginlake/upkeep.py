@@ -38,7 +38,7 @@ ROLLUP_DAYS = 31
 """Days that one turn rolls up at most."""
 
 ROLLUP_PAUSE = 20
-"""So many times as long as a rollup took, until the next: days that change every minute cost a twentieth of the time."""
+"""The next rollup waits so many times as long as the last one took, however often days change."""
 
 
 class Upkeep:
