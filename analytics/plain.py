@@ -28,15 +28,14 @@ WHERE (
 ) IS NOT TRUE
    OR s.dialect IS NULL OR s.customer_id IS DISTINCT FROM c.customer_id OR s.product_id IS DISTINCT FROM c.product_id
    OR s.own_customer_id IS DISTINCT FROM c.own_customer_id OR s.own_product_id IS DISTINCT FROM c.own_product_id
-   OR s.own_cost_scope IS NOT NULL OR s.sampling_weight IS DISTINCT FROM c.sampling_weight
+   OR s.sampling_weight IS DISTINCT FROM c.sampling_weight
 """
 """Calls that may be anything but counting ones of no scope, whose span knows that it is a call and says the same."""
 
 _UNLIKE_PARENT = """
 SELECT c.trace_id FROM spans AS c
 LEFT JOIN spans AS p ON p.trace_id = c.trace_id AND p.span_id = c.parent_span_id
-WHERE p.dialect IS NOT NULL
-   OR c.cost_scope IS DISTINCT FROM c.own_cost_scope
+WHERE p.dialect IS NOT NULL OR c.cost_scope IS NOT NULL OR c.own_cost_scope IS NOT NULL
    OR c.customer_id IS DISTINCT FROM coalesce(c.own_customer_id, p.customer_id)
    OR c.product_id IS DISTINCT FROM coalesce(c.own_product_id, p.product_id)
    -- what goes round in a circle has no beginning: taught only by earlier spans, everything has
@@ -44,7 +43,7 @@ WHERE p.dialect IS NOT NULL
         OR (c.own_product_id IS NULL AND c.product_id IS NOT NULL))
        AND (p.start_time > c.start_time OR (p.start_time = c.start_time AND p.span_id >= c.span_id)))
 """
-"""Spans below a call, and those that do not serve whom they, or else their parents, say."""
+"""Spans below a call or stamped with a scope, and those that do not serve whom they, or else their parents, say."""
 
 _SEVERAL_LIBRARIES = """
 SELECT trace_id FROM costs SEMI JOIN (

@@ -71,8 +71,12 @@ WHERE c.status <> 'aggregate' AND c.trace_id NOT IN (FROM others)
 
 
 def applies(rules: EventRules, price: Pricer) -> bool:
-    """Whether plain traces can be told by scans: not where prices or revenue of an event hang on other events."""
-    return not (getattr(price, "customers", ()) or depends_on_periods(rules.revenue) or rules.attribution == "each")
+    """Whether plain traces can be told by scans: not where prices or revenue of an event hang on other events.
+
+    Nor where rules say what events are worth, which is more than links and margins.
+    """
+    beyond = getattr(price, "customers", ()) or getattr(rules, "value", ())
+    return not (beyond or depends_on_periods(rules.revenue) or rules.attribution == "each")
 
 
 class PlainTraces:
