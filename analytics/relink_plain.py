@@ -31,8 +31,20 @@ WINDOW = 250_000
 _BEARS = "s.cost_traced AND s.cost_scope IS NULL AND NOT coalesce(c.customer_id <> s.customer_id, false)"
 """Whether event s bears the call c of its plain trace."""
 
+_LINKS = f"""
+SELECT count(*) AS wanted, count(l.cost_id) AS linked,
+       count(*) FILTER (WHERE l.signal_id = s.signal_id AND l.rule = 'trace' AND l.trace_id = c.trace_id
+                        AND l.cost_usd IS NOT DISTINCT FROM c.cost_usd
+                        AND l.occurred_at = c.occurred_at AND l.event_at = s.occurred_at) AS good,
+       (SELECT count(*) FROM cost_links WHERE trace_id IS NULL OR trace_id NOT IN (FROM others)) AS there
+FROM costs AS c JOIN signals AS s ON s.trace_id = c.trace_id AND {_BEARS}
+LEFT JOIN cost_links AS l ON l.cost_id = c.cost_id
+WHERE c.status <> 'aggregate' AND c.trace_id NOT IN (FROM others)
+"""
+"""How many links plain traces should have, do have, have as they should be, and how many links there are besides."""
+
 _WRONG_LINKS = f"""
-SELECT l.cost_id, l.signal_id FROM cost_links AS l
+SELECT l.cost_id, l.signal_id FROM (SELECT * FROM cost_links WHERE {{among}}) AS l
 LEFT JOIN costs AS c ON c.cost_id = l.cost_id
 LEFT JOIN signals AS s ON s.signal_id = l.signal_id
 WHERE c.cost_id IS NULL OR s.signal_id IS NULL OR c.status = 'aggregate'
@@ -79,13 +91,18 @@ class PlainTraces:
 
     def correct(self, progress: Callable[[int], None] = lambda done: None) -> Changes:
         """Delete what cannot be right, then add and replace what plain traces lack; `progress` is told of events."""
-        changes = self._delete_wrong()
-        changes += self._add_links()
+        with self._lake.reading() as tx:
+            wanted, linked, good, there = tx.read(_LINKS, others=self.others).row(0)
+        hold = wanted == linked == good == there
+        changes = self._delete_wrong("trace_id IN (FROM others)" if hold else "true")
+        if not hold:
+            changes += self._add_links()
         return changes + self._correct_margins(progress)
 
-    def _delete_wrong(self) -> Changes:
+    def _delete_wrong(self, among: str) -> Changes:
+        """Delete links (`among` these) and margins that cannot be right."""
         with self._lake.reading() as tx:
-            links = tx.read(_WRONG_LINKS, others=self.others)
+            links = tx.read(_WRONG_LINKS.format(among=among), others=self.others)
             wrong = tx.read(_WRONG_MARGINS)
         if links.is_empty() and wrong.is_empty():
             return Changes()
@@ -153,16 +170,17 @@ class PlainTraces:
                 others=self.others,
                 loose=self.other_loose,
             ).cast(TABLES["signals"].polars_schema)
-            links = tx.read(
-                f"SELECT signal_id, cost_id, cost_usd, rule FROM cost_links WHERE {period.condition('event_at')}"
-            )
+            links = tx.read(f"SELECT signal_id, cost_usd, rule FROM cost_links WHERE {period.condition('event_at')}")
             stored = tx.read(f"SELECT {', '.join(EVENT_MARGINS)} FROM event_margins WHERE {within}")
-        # without shares a link has the whole cost, and without money it is of a call that is not priced
+        # No share is shown in full, so each link may stand for a cost of its own; without money it is not priced.
+        links = links.with_row_index("cost_id")
         unpriced = pl.when(pl.col("cost_usd").is_null()).then(pl.lit("unpriced")).otherwise(pl.lit("priced"))
-        costs = links.select("cost_id", unpriced.alias("status"), "cost_usd").unique("cost_id")
+        costs = links.select("cost_id", unpriced.alias("status"), "cost_usd")
         values, worth = event_values(signals, self._rules) if self._rules.value else (None, None)
         rows = margins(signals, links, costs, self._rules, worth=worth)
-        wrong = rows.join(stored.cast(EVENT_MARGINS), on=rows.columns, how="anti", nulls_equal=True)
+        now = rows.join(stored.cast(EVENT_MARGINS).with_columns(there=True), on="signal_id", how="left", suffix="_was")
+        same = [pl.col(name).eq_missing(pl.col(f"{name}_was")) for name in rows.columns if name != "signal_id"]
+        wrong = now.filter(~(pl.col("there").fill_null(False) & pl.all_horizontal(same))).select(rows.columns)
         changes = Changes()
         of_trace = signals.select("signal_id", "trace_id")
         if not wrong.is_empty():
@@ -176,8 +194,10 @@ class PlainTraces:
             within = period.condition("occurred_at")
             stored = tx.read(f"SELECT {', '.join(EVENT_VALUES)} FROM event_values WHERE {within}").cast(EVENT_VALUES)
         stored = stored.join(of_trace, on="signal_id", how="semi")
-        apart = [one.join(other, on=[*EVENT_VALUES], how="anti", nulls_equal=True).select("signal_id")
-                 for one, other in ((values, stored), (stored, values))]  # fmt: skip
+        apart = [
+            one.join(other, on=[*EVENT_VALUES], how="anti", nulls_equal=True).select("signal_id")
+            for one, other in ((values, stored), (stored, values))
+        ]
         wrong = pl.concat(apart).unique().join(of_trace, on="signal_id", how="left")
         if wrong.is_empty():
             return Changes()

@@ -29,7 +29,7 @@ _SCHEMA = TABLES["margin_rollup"].polars_schema
 
 @dataclass(frozen=True)
 class Rollup:
-    """What was rolled up: days, and events and calls on them. contended: days that changed meanwhile; they stay live."""
+    """Days that were rolled up, events and calls on them. contended: days that changed meanwhile; they stay live."""
 
     days: int = 0
     events: int = 0
@@ -91,7 +91,7 @@ def _whole_days(period: Period) -> tuple[date | None, date]:
 
 
 def _unrolled(tx: Transaction, first: date | None, end: date) -> pl.DataFrame:
-    """day, events, calls of the days from `first` on, before `end`, that are not rolled up and have rows or had some."""
+    """day, events, calls of the days from `first` on, before `end`, that are not rolled up but have or had rows."""
     since = f"day < DATE '{end}'" + (f" AND day >= DATE '{first}'" if first else "")
     known = tx.read(f"SELECT day, rolled_at IS NOT NULL AS rolled FROM rolled_days WHERE {since}")
     last = tx.read("SELECT max(day) FROM rolled_days").item()

@@ -159,8 +159,8 @@ class Lake:
     def run(self, work: Callable[[Transaction], _T], *, attempts: int = 5, by_key: bool = True) -> _T:
         """Run `work` in a transaction and return its answer, again from the start when the catalog was busy.
 
-        `by_key`: see `transaction`. `work` must do nothing but use its transaction, since it may run several times. Raises `LakeLockedError` when
-        the last attempt met a busy catalog too.
+        `by_key`: see `transaction`. `work` must do nothing but use its transaction, since it may run several times.
+        Raises `LakeLockedError` when the last attempt met a busy catalog too.
         """
         for attempt in range(attempts):
             try:

@@ -38,6 +38,9 @@ ROLLUP_AFTER = timedelta(hours=1)
 ROLLUP_DAYS = 31
 """Days that one turn rolls up at most."""
 
+ROLLUP_PAUSE = 20
+"""The next rollup waits so many times as long as the last one took, however often days change."""
+
 
 class Upkeep:
     """One thread; a failure is logged and the work is done again at its next turn."""
@@ -81,15 +84,18 @@ class Upkeep:
     def _run(self) -> None:
         interval = self._config.maintenance.interval_minutes * 60
         next_maintenance = time.monotonic() + interval
-        next_settling = time.monotonic()
+        next_settling = next_rollup = time.monotonic()
         while not self._stop.wait(min(ARCHIVE_SECONDS, interval)):
             self._attempt("archive", self._archive)
             self._attempt("delivered value", self._catch_up)
             if time.monotonic() >= next_settling:
                 self._attempt("shared hours", self._settle)
                 self._attempt("billing periods", self._settle_periods)
-                self._attempt("rollup", self._roll_up)
                 next_settling = time.monotonic() + SETTLE_SECONDS
+            if time.monotonic() >= next_rollup:
+                begun = time.monotonic()
+                self._attempt("rollup", self._roll_up)
+                next_rollup = time.monotonic() + max(SETTLE_SECONDS, ROLLUP_PAUSE * (time.monotonic() - begun))
             if time.monotonic() >= next_maintenance:
                 self._attempt("maintenance", self._maintain)
                 next_maintenance = time.monotonic() + interval

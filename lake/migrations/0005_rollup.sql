@@ -23,7 +23,7 @@ CREATE TABLE margin_rollup (
     estimated_cost_usd DECIMAL(38,12) NOT NULL
 );
 
-COMMENT ON TABLE margin_rollup IS 'The rows of margin_daily of the days that are rolled up. Read margin_daily, which knows whether they hold.';
+COMMENT ON TABLE margin_rollup IS 'The rows of margin_daily for days that are rolled up. Read margin_daily, which knows whether they hold.';
 
 COMMENT ON COLUMN margin_rollup.day IS 'Day, UTC.';
 

@@ -6,7 +6,7 @@ _SUM = "DECIMAL(38,12)"
 
 MARGIN_ROLLUP = Table(
     name="margin_rollup",
-    comment="The rows of margin_daily of the days that are rolled up. Read margin_daily, which knows whether they hold.",
+    comment="The rows of margin_daily for days that are rolled up. Read margin_daily, which knows whether they hold.",
     key=("day", "customer_id", "product_id", "event_name"),
     columns=(
         Column("day", "DATE", "Day, UTC.", required=True),

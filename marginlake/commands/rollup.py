@@ -1,4 +1,4 @@
-"""`marginlake rollup`: finished days are worked out once, so that `margin_daily` and what builds on it answer at once."""
+"""`marginlake rollup`: finished days are worked out once, so that `margin_daily` answers at once."""
 
 import sys
 from datetime import UTC, datetime
