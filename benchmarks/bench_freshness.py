@@ -102,7 +102,8 @@ def _statements(batch: int) -> Iterator[str]:
     )
     yield (
         "INSERT INTO event_margins BY NAME SELECT signal_id, 'filled' AS event_name, customer_id, "
-        "moment AS occurred_at, usd AS cost_usd, 1 AS model_calls, 0 AS unpriced_calls, 'complete' AS cost_status FROM filler"
+        "moment AS occurred_at, usd AS cost_usd, 1 AS model_calls, 0 AS unpriced_calls, "
+        "'complete' AS cost_status FROM filler"
     )
     for kind, text in (("trace", "trace_id"), ("signal", "signal_id")):
         yield (

@@ -62,7 +62,19 @@ def test_the_readme_query_prints_what_the_readme_shows(
 
 def test_commands_named_in_the_docs_exist() -> None:
     named = {name for page in PAGES for name in re.findall(r"marginlake ([a-z]+)(?=[ `])", page.read_text("utf-8"))}
-    commands = {"serve", "demo", "sql", "import", "relink", "reprice", "prices", "tokenizers", "doctor", "maintain"}
+    commands = {
+        "serve",
+        "demo",
+        "sql",
+        "import",
+        "backfill",
+        "relink",
+        "reprice",
+        "prices",
+        "tokenizers",
+        "doctor",
+        "maintain",
+    }
     assert commands <= named
     for name in commands:
         assert run([name, "--help"]) == 0
