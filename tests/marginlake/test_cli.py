@@ -17,8 +17,8 @@ from tests.marginlake.lakes import DATA, as_toml, captured, land_batches, tables
 Cli = Callable[..., Answer]
 CAPTURE = DATA / "dialects" / "openinference-langchain_agent.pb"
 COMMANDS = [
-    "serve", "demo", "sql", "import", "backfill", "relink", "doctor", "maintain", "prices", "prices list", "prices show",
-    "prices quote", "prices import", "prices diff",
+    "serve", "demo", "sql", "import", "backfill", "relink", "doctor", "maintain", "prices", "prices list",
+    "prices show", "prices quote", "prices import", "prices diff",
 ]  # fmt: skip
 
 
