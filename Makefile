@@ -11,7 +11,7 @@ help:
 	@echo "make demo      run the whole loop on realistic traffic, print margins"
 	@echo "make test      linters, types, import rules and the test suite"
 	@echo "make torture   the longer kits: kill -9 under load, fault injection, fuzz"
-	@echo "make bench     measure this machine: ingest, ack latency, limits, pricing"
+	@echo "make bench     measure this machine: ingest, ack latency, limits, pricing, backfill, freshness"
 	@echo "make lock      re-pin requirements.txt and requirements-dev.txt"
 
 $(VENV)/pyvenv.cfg:
@@ -55,6 +55,8 @@ torture: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev $(LITELLM)/.tried
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.bench_pricing $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.bench_backfill
+	$(BIN)/python -m benchmarks.bench_freshness
 
 # Large and only to be compared with: in an environment of its own; the benchmark does without it where it cannot be had.
 $(LITELLM)/.tried: $(VENV)/.installed-dev

@@ -4,6 +4,7 @@ import bisect
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -16,10 +17,12 @@ from lake.connect import Lake
 _MEMORY_EVERY = 0.1
 _LOOK_EVERY = 0.25
 _COUNTS = """
-SELECT (SELECT count(*) FROM spans) AS spans,
-       (SELECT count(*) FROM costs WHERE status <> 'aggregate') AS calls,
-       (SELECT count(*) FROM event_margins) AS margins
+SELECT (SELECT count(*) FROM spans WHERE start_time >= '{since}') AS spans,
+       (SELECT count(*) FROM costs WHERE status <> 'aggregate' AND occurred_at >= '{since}') AS calls,
+       (SELECT count(*) FROM event_margins WHERE occurred_at >= '{since}') AS margins
 """
+_BEGUN_BEFORE = timedelta(minutes=1)
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,11 @@ class Seen:
 
 @dataclass
 class Watcher:
-    """Samples in two threads of its own while used as a context manager."""
+    """Samples in two threads of its own while used as a context manager. Rows from before `new_since` do not count."""
 
     pid: int
     data_dir: Path
+    new_since: datetime = _LONG_AGO
     seen: list[Seen] = field(default_factory=list)
     memory: list[tuple[int, int]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -97,10 +101,12 @@ class Watcher:
         return max((size for at, size in self.memory if at >= since), default=0)
 
     def _look(self) -> None:
+        # the traces that the generator sends have begun a few seconds before
+        counts = _COUNTS.format(since=self.new_since - min(_BEGUN_BEFORE, self.new_since - _LONG_AGO))
         with Lake.open(self.data_dir, read_only=True, threads=1) as lake:
             while not self._stopped.is_set():
                 try:
-                    spans, calls, margins = lake.read(_COUNTS).row(0)
+                    spans, calls, margins = lake.read(counts).row(0)
                     self.seen.append(Seen(time.monotonic_ns(), spans, calls, margins))
                 except Exception as error:  # noqa: BLE001 (a reader must never see an error: kept, and reported)
                     self.errors.append(str(error).splitlines()[0])

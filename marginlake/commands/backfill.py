@@ -22,7 +22,7 @@ def backfill(
     to: To = None,
     dry_run: DryRun = False,
 ) -> int:
-    """Import the archive, reprice, relink, revalue, roll up: all in order for a period. Interrupted, it goes on when run again."""
+    """Import the archive, reprice, relink, revalue, roll up. Interrupted, it goes on when run again."""
     from lake.connect import Lake
     from marginlake.adoption import adopt, rules_in
     from marginlake.backfill import STEPS, State, alone

@@ -71,11 +71,11 @@ def test_a_run_that_was_killed_at_once_still_knows_that_there_was_nothing(
 ) -> None:
     def killed(lake: Lake, work: Work) -> str:
         import_archive(lake, work)
-        raise KeyboardInterrupt
+        raise OSError(28, "No space left on device")
 
     steps = backfill.STEPS
     monkeypatch.setattr(backfill, "STEPS", (Step("import", "bytes", killed), *steps[1:]))
-    assert cli("backfill", "--data", lost).code == 130
+    assert cli("backfill", "--data", lost).code == 1
     monkeypatch.setattr(backfill, "STEPS", steps)
     out = cli("backfill", "--data", lost).out.splitlines()
     assert " 0 new spans, 0 new signals, 0 known" in out[0]

@@ -17,7 +17,7 @@ from tests.marginlake.lakes import DATA, as_toml, captured, land_batches, tables
 Cli = Callable[..., Answer]
 CAPTURE = DATA / "dialects" / "openinference-langchain_agent.pb"
 COMMANDS = [
-    "serve", "demo", "sql", "import", "relink", "doctor", "maintain", "prices", "prices list", "prices show",
+    "serve", "demo", "sql", "import", "backfill", "relink", "doctor", "maintain", "prices", "prices list", "prices show",
     "prices quote", "prices import", "prices diff", "dashboards", "dashboards grafana", "dashboards datadog",
 ]  # fmt: skip
 
