@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (exports / "globex" / "late.pb.gz").write_bytes(gzip.compress(records[2].payload))
     data = tmp_path / "marginlake-data"
     archive(data, records)
-    (data / "marginlake.toml").write_text(as_toml(REVENUE))
+    (data / "marginlake.toml").write_text(as_toml(REVENUE, ()))
     shutil.copytree(data / ARCHIVE, tmp_path / "restored" / ARCHIVE)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -17,8 +17,10 @@ from tests.marginlake.lakes import DATA, as_toml, captured, land_batches, tables
 Cli = Callable[..., Answer]
 CAPTURE = DATA / "dialects" / "openinference-langchain_agent.pb"
 COMMANDS = [
-    "serve", "demo", "sql", "import", "backfill", "relink", "doctor", "maintain", "prices", "prices list", "prices show",
-    "prices quote", "prices import", "prices diff", "dashboards", "dashboards grafana", "dashboards datadog",
+    "serve", "demo", "sql", "import", "backfill", "relink", "reprice", "revalue", "rollup", "doctor", "maintain",
+    "prices", "prices list", "prices show", "prices quote", "prices import", "prices diff", "revenue", "revenue list",
+    "revenue check", "alerts", "alerts check", "alerts list", "whatif", "export", "export focus", "export parquet",
+    "export csv", "export duckdb", "reconcile", "dashboards", "dashboards grafana", "dashboards datadog",
 ]  # fmt: skip
 
 
