@@ -74,7 +74,10 @@ def agree(lake: Lake, now: datetime, late: timedelta) -> Figures:
     by = ["customer_id", "product_id", "event_name"]
     summed = single.with_columns(pl.col("window_start").dt.truncate("1d")).group_by("window_start", *by)
     counted = summed.agg(pl.col("signals", "unpriced_calls", "linked_cost_usd", "unclaimed_cost_usd").sum())
-    wanted = days.money.select("window_start", *by, *counted.columns[4:])
+    # the first day is looked at whole, of its hours only those that are not too long ago
+    whole = pl.col("window_start") >= now - late
+    counted = counted.filter(whole)
+    wanted = days.money.filter(whole).select("window_start", *by, *counted.columns[4:])
     # a call that events of two hours share is one unpriced call in each of them
     assert (
         counted.drop("unpriced_calls")
