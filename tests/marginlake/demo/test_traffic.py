@@ -56,13 +56,15 @@ def test_spans_keep_their_planned_times_and_parents(sink, plan):
     assert len(roots) == len({trace_id for trace_id, _ in arrived}) == len(plan.traces)
 
 
-def test_a_failed_call_has_an_error_status_and_no_usage(sink):
+def test_a_refused_call_has_an_error_status_and_no_usage_one_that_broke_off_has_both(sink):
     plan = story.tell(NOW, share=0.4)
     traffic.send(plan, grpc=sink.grpc, http=sink.http)
 
     failed = [span for _, _, span in sink.spans().values() if span.status.code == Status.STATUS_CODE_ERROR]
-    assert failed
-    assert not [key for span in failed for key in values(span) if "usage" in key]
+    with_usage = {"RateLimitError": set(), "APIConnectionError": set()}
+    for span in failed:
+        with_usage[values(span)["error.type"]].add(any("usage" in key for key in values(span)))
+    assert with_usage == {"RateLimitError": {False}, "APIConnectionError": {True}}
 
 
 def test_signals_come_before_inside_and_after_their_calls_and_late_ones_in_the_last_requests(sink, plan):
