@@ -20,7 +20,7 @@ from lake.daily import DAILY_COLUMNS, daily_sql, utc_day
 from lake.rolled import live_days
 from lake.schema import TABLES
 
-EVENTS_AT_ONCE = 500_000
+EVENTS_AT_ONCE = 2_000_000
 """Events and calls of the days that are worked out together, unless one day alone has more."""
 
 DAY = timedelta(days=1)
