@@ -195,6 +195,42 @@ def test_there_and_back(tmp_path: Path) -> None:
         assert there["cost_difference_usd"].to_list() == [-cost for cost in back["cost_difference_usd"]]
 
 
+def shared_call() -> Record:
+    """A call for the product `bot`, and two events of other products that bear it together."""
+    said: dict[str, object] = {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.response.model": "gpt-4o-mini", "gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 0,
+        "product.id": "bot",
+    }  # fmt: skip
+    trace_id, spans = bytes([9] * 16), []
+    spans.append(span(said, trace_id=trace_id, span_id=bytes([1] * 8), start_ns=START_NS, end_ns=START_NS + 10**9))
+    for number, name in ((2, "chat_message"), (3, "email_sent")):
+        event: dict[str, object] = {"marginlake.signal.event_name": name, "customer.id": "paid"}
+        spans.append(
+            span(
+                event | {"marginlake.signal.cost_traced": True, "product.id": f"of {name}"},
+                trace_id=trace_id, span_id=bytes([number] * 8), start_ns=START_NS + 10**9, end_ns=START_NS + 10**9,
+            )
+        )  # fmt: skip
+    return traces(payload(*spans))
+
+
+def test_a_call_that_events_share_is_split_and_counted_once(tmp_path: Path) -> None:
+    """Its cost is that of the product which the call served, each share on its event, before and after."""
+    land_batches(tmp_path, [[shared_call()]])
+    with Lake.open(tmp_path) as lake:
+        adopt_rules(lake, rules().events)
+        assert lake.read("SELECT count(*) FROM cost_links WHERE rule = 'trace_split'").item() == 2
+        assert_is_the_lake(lake, outcome(lake))
+        assert_is_the_lake(lake, outcome(lake), "whatif_")
+        rows = outcome(lake, Scenario(tokens=(("*", Decimal(2)),)))
+    borne = rows.filter(pl.col("cost_usd") > 0)
+    assert borne["product_id"].to_list() == ["bot", "bot"]
+    assert borne["calls"].sum() == 1
+    assert borne["cost_usd"].to_list() == [Decimal("0.000000525")] * 2
+    assert borne["whatif_cost_usd"].to_list() == [Decimal("0.00000105")] * 2
+
+
 def test_a_model_without_a_price_leaves_the_margin_unknown(tmp_path: Path) -> None:
     land_batches(tmp_path, [[_told("acme", 1, START_NS), _told("acme", 2, START_NS, "gpt-4o")]])
     with Lake.open(tmp_path) as lake:
