@@ -39,6 +39,8 @@ app = App(
     name="marginlake",
     version=__version__,
     help="Cost, revenue and margin per event of an AI product, from OpenTelemetry, in SQL.",
+    # `run` says that it was interrupted, and with which exit code
+    suppress_keyboard_interrupt=False,
 )
 app.command(serve.serve)
 app.command(demo.demo)
