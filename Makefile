@@ -57,6 +57,7 @@ bench: $(VENV)/.installed-dev $(LITELLM)/.tried
 	$(BIN)/python -m benchmarks.bench_pricing $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.bench_backfill
 	$(BIN)/python -m benchmarks.bench_freshness
+	$(BIN)/python -m benchmarks.bench_relink --quick $(BENCH_ARGS)
 
 # Large and only to be compared with: in an environment of its own; the benchmark does without it where it cannot be had.
 $(LITELLM)/.tried: $(VENV)/.installed-dev

@@ -21,10 +21,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Names of all samples, also of families that have none yet."""
     data = tmp_path_factory.mktemp("metrics") / "data"
     with Service(data) as service, urllib.request.urlopen(f"http://{service.http}/metrics", timeout=20) as answer:
-        names = names_of(answer.read().decode())
-    if "marginlake_journal_lag_seconds" not in names:
-        pytest.skip("this build has no metrics of money and alerts yet")
-    return names
+        return names_of(answer.read().decode())
 
 
 def names_of(text: str) -> set[str]:
