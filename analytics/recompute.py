@@ -89,13 +89,15 @@ def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: EventRules)
     # Links of calls that count no more, or that are gone altogether, go as well.
     cost_ids = pl.concat([costs.select("cost_id"), fresh.gone_costs.select("cost_id")]).unique()
     before = tx.semi("cost_links", list(COST_LINKS), cost_ids, "cost_id")
+    touched = pl.concat([signals["signal_id"], before["signal_id"], links["signal_id"]]).unique()
+    affected = _with_rows(tx, bearers, touched)
+    # asked before this part's own links are written, or they would all be read back
+    elsewhere = _links_of(tx, affected).join(cost_ids, on="cost_id", how="anti")
     changed_spans = _write_spans(tx, part, fresh, spans, calls)
     changed_signals = _write_signals(tx, part, signals)
     changed_costs = _write(tx, "costs", costs.select("cost_id"), costs, "priced_at")
     _, changed_links = tx.replace("cost_links", cost_ids, links)
-    touched = pl.concat([signals["signal_id"], before["signal_id"], links["signal_id"]]).unique()
-    affected = _with_rows(tx, bearers, touched)
-    changed_margins = _write_margins(tx, affected, links, costs, fresh.gone_signals, rules)
+    changed_margins = _write_margins(tx, affected, links, elsewhere, costs, fresh.gone_signals, rules)
     return Changes(changed_spans, changed_costs, changed_signals, changed_links, changed_margins)
 
 
@@ -120,7 +122,12 @@ def refresh_margins(tx: Transaction, signals: pl.DataFrame, rules: EventRules) -
     """Work out revenue and margin of these signals (rows of the table) again from their links; how many changed."""
     no_links = pl.DataFrame(schema=COST_LINKS)
     no_costs = pl.DataFrame(schema={name: COSTS[name] for name in _KNOWN})
-    return _write_margins(tx, signals, no_links, no_costs, signals.select("signal_id").clear(), rules)
+    gone = signals.select("signal_id").clear()
+    return _write_margins(tx, signals, no_links, _links_of(tx, signals), no_costs, gone, rules)
+
+
+def _links_of(tx: Transaction, signals: pl.DataFrame) -> pl.DataFrame:
+    return tx.semi("cost_links", list(COST_LINKS), signals.select("signal_id"), "signal_id")
 
 
 _NARROW = (
@@ -182,14 +189,13 @@ def _write_margins(
     tx: Transaction,
     signals: pl.DataFrame,
     links: pl.DataFrame,
+    elsewhere: pl.DataFrame,
     costs: pl.DataFrame,
     gone: pl.DataFrame,
     rules: EventRules,
 ) -> int:
-    """Event margins of `signals` from their links here and elsewhere in the lake; those of `gone` signals go."""
+    """Event margins of `signals` from their links here and `elsewhere` in the lake; those of `gone` signals go."""
     ids = signals.select("signal_id")
-    stored = tx.semi("cost_links", list(COST_LINKS), ids, "signal_id")
-    elsewhere = stored.join(costs, on="cost_id", how="anti")
     known = pl.concat([costs.select(_KNOWN), _known(tx, elsewhere, rules)])
     own = links.join(ids, on="signal_id", how="semi")
     mates = mates_of(tx, signals, gone, rules)
