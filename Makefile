@@ -55,9 +55,9 @@ torture: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev $(LITELLM)/.tried
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.bench_pricing $(BENCH_ARGS)
-	$(BIN)/python -m benchmarks.bench_backfill
-	$(BIN)/python -m benchmarks.bench_freshness
-	$(BIN)/python -m benchmarks.bench_relink --quick $(BENCH_ARGS)
+	$(BIN)/python -m benchmarks.bench_backfill $(BENCH_SIZE)
+	$(BIN)/python -m benchmarks.bench_freshness $(BENCH_SIZE)
+	$(BIN)/python -m benchmarks.bench_relink $(BENCH_SIZE)
 
 # Large and only to be compared with: in an environment of its own; the benchmark does without it where it cannot be had.
 $(LITELLM)/.tried: $(VENV)/.installed-dev
