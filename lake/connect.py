@@ -102,21 +102,19 @@ class Lake:
         nothing by key does better without, and asks the lake.
         """
         with self.write_lock():
-            if not by_key:
-                with self.durable_transaction() as connection:
-                    transaction = Transaction(connection)
-                    yield transaction
-                    transaction.finish()
-                return
             with self.durable_transaction() as connection:
-                self._known.refresh(connection)
-                transaction = Transaction(connection, self._known, data=self.data_dir / DATA_DIRECTORY)
+                if by_key:
+                    self._known.refresh(connection)
+                known = self._known if by_key else None
+                transaction = Transaction(connection, known, data=self.data_dir / DATA_DIRECTORY)
                 try:
                     yield transaction
                     remembered = transaction.finish()
                 except BaseException:
                     transaction.abandon()
                     raise
+            if not by_key:
+                return
             cursor = self.cursor()
             try:
                 self._known.committed(cursor, remembered)
