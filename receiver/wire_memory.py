@@ -1,0 +1,129 @@
+"""What compiled code needs to read and write plain memory, and the decorator that compiles it.
+
+The scanner works on addresses and not on arrays: payloads lie where Python keeps them, and nothing is copied before it
+is known what it is for. Nothing here checks a bound. Whoever reads has compared with the end, whoever writes has room.
+"""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar, cast
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _cache_directory() -> str | None:
+    """Where machine code is kept: a directory of this version of the sources, or None where nothing can be written.
+
+    numba itself looks at the file of a function only, not at those it calls into, and would run old code after an edit.
+    """
+    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
+    for source in sorted(Path(__file__).parent.glob("wire_*.py")):
+        digest.update(source.read_bytes())
+    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    try:
+        directory = (Path(base) if base else Path.home() / ".cache") / "marginlake" / f"scanner-{digest.hexdigest()}"
+        directory.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return None
+    return str(directory) if os.access(directory, os.W_OK) else None
+
+
+_CACHE: Final = _cache_directory()
+
+
+def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile at the first call; without the interpreter's lock while it runs. Kept on disk where that is possible."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _CACHE or ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = numba.njit(nogil=True, cache=_CACHE is not None, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return cast(Callable[_P, _R], made)
+
+
+def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A part of compiled functions that is never called by itself, so that nothing of it is kept on disk."""
+    return cast(Callable[_P, _R], numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def _pointer(builder: Any, address: Any, bits: int) -> Any:
+    return builder.inttoptr(address, ir.IntType(bits).as_pointer())
+
+
+def _loader(bits: int, result: Any) -> Any:
+    def load(typingctx: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = builder.load(_pointer(builder, arguments[0], bits))
+            value.align = 1
+            return value if bits == 64 else builder.zext(value, ir.IntType(64))
+
+        return result(types.int64), generate
+
+    return intrinsic(load)
+
+
+def _storer(bits: int) -> Any:
+    def store(typingctx: Any, address: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            given = arguments[1] if bits == 64 else builder.trunc(arguments[1], ir.IntType(bits))
+            builder.store(given, _pointer(builder, arguments[0], bits)).align = 1
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64), generate
+
+    return intrinsic(store)
+
+
+byte_at: Final = _loader(8, types.int64)
+"""The byte at an address."""
+
+half_at: Final = _loader(32, types.int64)
+"""The four bytes at an address, little-endian, as a number without sign."""
+
+word_at: Final = _loader(64, types.int64)
+"""The eight bytes at an address."""
+
+bits_at: Final = _loader(64, types.uint64)
+"""The eight bytes at an address, as a number without sign."""
+
+put_byte: Final = _storer(8)
+put_half: Final = _storer(32)
+put_word: Final = _storer(64)
+
+
+@intrinsic
+def move(typingctx: Any, target: Any, source: Any, size: Any) -> Any:
+    """Copy ``size`` bytes; the places do not overlap."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        to, of = (_pointer(builder, address, 8) for address in arguments[:2])
+        cgutils.raw_memcpy(builder, to, of, arguments[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def folded_product(typingctx: Any, left: Any, right: Any) -> Any:
+    """The 128-bit product of two 64-bit numbers, its halves combined by exclusive or."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(each, wide) for each in arguments))
+        low = builder.trunc(product, ir.IntType(64))
+        high = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+        return builder.xor(low, high)
+
+    return types.uint64(types.uint64, types.uint64), generate
