@@ -137,6 +137,6 @@ def _hex(name: str, ids: Iterable[bytes], width: int) -> pl.Series:
 
 def words_of(name: str, numbers: Iterable[int], words: Sequence[str]) -> pl.Series:
     """Enumeration numbers as words; the first word for those of a later version."""
-    indexes: NDArray[Any] = np.fromiter(numbers, np.int64)
+    indexes: NDArray[Any] = numbers if isinstance(numbers, np.ndarray) else np.fromiter(numbers, np.int64)
     known = (indexes >= 0) & (indexes < len(words))
     return pl.Series(name, words, dtype=pl.String)[pl.Series(np.where(known, indexes, 0).astype(np.uint32))]

@@ -71,6 +71,9 @@ _Payloads = Sequence[tuple[bytes, int]]
 _MOST_BYTES: Final = 256 << 20
 """Of the payloads of one scan; in JSON they may become six times as large, and columns have 31 bits for it."""
 
+_KEPT_WORDS: Final = 8 << 20
+"""Of a table, for the next batch."""
+
 _GROWING: Final = (SCOPES, SPANS, ATTRIBUTES, DOUBLES, ODD_VALUES, EVENTS)
 
 _IDLE: Final[dict[tuple[Wanted, bool], "Scanner"]] = {}
@@ -122,6 +125,7 @@ class Scanner:
         """Decode a batch."""
         part = self._decode(payloads)
         self._keys.forget_if_many()
+        self._context.shrink(_GROWING, _KEPT_WORDS)
         return part.decoded
 
     def _decode(self, payloads: _Payloads) -> "_Part":

@@ -60,6 +60,7 @@ from receiver.wire_layout import (
     TAIL_AT,
     TAIL_SIZE,
     TEXT,
+    TO_SETTLE,
     TRACE_AT,
     TRACE_COLUMN,
     TRACE_STATE_AT,
@@ -68,8 +69,8 @@ from receiver.wire_layout import (
     VIEWS_AT,
     WIDE,
 )
-from receiver.wire_memory import byte_at, compiled, half_at, inlined, move, put_byte, put_half, put_word, word_at
-from receiver.wire_read import escapes, new_row
+from receiver.wire_memory import byte_at, called, compiled, half_at, inlined, move, put_byte, put_half, put_word, word_at
+from receiver.wire_read import new_row
 from receiver.wire_write import pooled, put_cell, put_json, put_text, size_of_value
 
 
@@ -78,7 +79,7 @@ def _key_row(context: int, key: int) -> int:
     return word_at(context + 24 * KEYS) + 8 * KEY_WORDS * key
 
 
-@inlined
+@called
 def _may_hold_credentials(at: int, stop: int) -> bool:
     """Whether ``scrub_url`` looks into a text at all."""
     for place in range(at, stop):
@@ -88,7 +89,7 @@ def _may_hold_credentials(at: int, stop: int) -> bool:
     return False
 
 
-@inlined
+@called
 def _set_apart(context: int, span: int, row: int) -> bool:
     """Make a text an odd value; False when there is no room."""
     odd = new_row(context, ODD_VALUES, ODD_WORDS)
@@ -106,13 +107,15 @@ def _set_apart(context: int, span: int, row: int) -> bool:
 
 @compiled
 def settle(context: int) -> int:
-    """Once the rules of all keys are known: set apart addresses to scrub, count escapes that will be written.
+    """Once the rules of all keys are known: set apart the addresses that are to be scrubbed.
 
     ``FULL`` when the table of odd values must grow; then call again.
     """
     spans = word_at(context + 24 * SPANS)
     for place in range(word_at(context + 24 * SPANS + 16)):
         span = spans + 8 * SPAN_WORDS * place
+        if word_at(span + 8 * FLAGS) & TO_SETTLE == 0:
+            continue
         row = word_at(context + 24 * ATTRIBUTES) + 8 * ATTRIBUTE_WORDS * word_at(span + 8 * FIRST_ATTRIBUTE)
         last = word_at(context + 24 * ATTRIBUTES) + 8 * ATTRIBUTE_WORDS * word_at(span + 8 * LAST_ATTRIBUTE)
         while row < last:
@@ -120,11 +123,8 @@ def settle(context: int) -> int:
             if kind == STRING or kind == TEXT:
                 rules = word_at(_key_row(context, word_at(row) >> 4) + 8 * RULES)
                 at, size = word_at(row + 8), size_of_value(word_at(row + 16))
-                if rules & SCRUB and _may_hold_credentials(at, at + size):
-                    if not _set_apart(context, span, row):
-                        return FULL
-                elif kind == TEXT and rules & STORE:
-                    put_word(row + 16, size | escapes(at, at + size) << 32)
+                if rules & SCRUB and _may_hold_credentials(at, at + size) and not _set_apart(context, span, row):
+                    return FULL
             row += 8 * ATTRIBUTE_WORDS
     return 0
 
@@ -193,14 +193,21 @@ def measure(context: int) -> None:
 
 
 @inlined
+def _hex_digits(half: int) -> int:
+    """Four bytes as eight hex digits, both in the order of memory."""
+    spread = (half & 0xFFFF) | (half & 0xFFFF0000) << 16
+    spread = (spread & 0x000000FF000000FF) | (spread & 0x0000FF000000FF00) << 8
+    digits = (spread >> 4 & 0x000F000F000F000F) | (spread & 0x000F000F000F000F) << 8
+    letters = (digits + 0x0606060606060606) >> 4 & 0x0101010101010101  # 1 for digits from ten on
+    return digits + 0x3030303030303030 + letters * 0x27
+
+
+@inlined
 def _put_id(context: int, column: int, row: int, at: int, size: int) -> None:
     """Make the hex digits of an id a cell."""
     scratch = word_at(context + 8 * SCRATCH)
-    for place in range(size):
-        byte = byte_at(at + place)
-        high, low = byte >> 4, byte & 15
-        put_byte(scratch + 2 * place, high + (0x30 if high < 10 else 0x57))
-        put_byte(scratch + 2 * place + 1, low + (0x30 if low < 10 else 0x57))
+    for place in range(0, size, 4):
+        put_word(scratch + 2 * place, _hex_digits(half_at(at + place)))
     put_cell(context, column, row, scratch, 2 * size)
 
 

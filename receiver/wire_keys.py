@@ -13,20 +13,20 @@ from receiver.frames import Wanted
 from receiver.redact import Disposition, disposition
 from receiver.wire_layout import (
     COLUMN,
-    FIRST_EVENT_NAME,
     FIRST_WIDE,
+    GUESSES,
     KEY_AT,
     KEY_SIZE,
     KEY_WORDS,
     KEYS,
     LAST_EVENT_NAME,
+    MOST_GUESSES,
     NAMES,
     NAMES_END,
     PREFIX_AT,
     PREFIX_SIZE,
     RULES,
     SCRUB,
-    SEEN,
     SLOT_MASK,
     SLOTS,
     STORE,
@@ -64,7 +64,8 @@ class Keys:
         context.words[[SLOTS, SLOT_MASK]] = address_of(self._slots), _SLOTS - 1
         context.words[NAMES] = address_of(self._names)
         context.words[NAMES_END] = context.words[NAMES] + _NAME_BYTES
-        context.words[LAST_EVENT_NAME] = FIRST_EVENT_NAME + len(self._first) - FIRST_EVENT_NAME - 1
+        context.words[LAST_EVENT_NAME] = len(self._first) - 1
+        context.words[GUESSES : GUESSES + MOST_GUESSES] = 0
         for key in self._first:
             name = key.encode()
             register(context.address, address_of(name), len(name))
@@ -91,7 +92,6 @@ class Keys:
                 rules |= STORE
             self.rules[name] = row[RULES] = rules
             row[COLUMN] = self._columns.get(name, 0)
-            row[SEEN] = 0
             prefixes.append(orjson.dumps(name) + b":")
         joined = b"".join(prefixes)
         self._prefixes.append(joined)

@@ -30,9 +30,11 @@ SECRET_AT: Final = NEXT_PAYLOAD + 7
 SCRATCH: Final = NEXT_PAYLOAD + 8  # room for a span
 VALUE: Final = NEXT_PAYLOAD + 9  # what ``read_value`` found, and its size
 VALUE_SIZE: Final = NEXT_PAYLOAD + 10
-ROUND: Final = NEXT_PAYLOAD + 11
-CLOCKS: Final = NEXT_PAYLOAD + 12  # by span: address and size of the JSON under ``marginlake.clock``; 0 without any
-WORDS: Final = NEXT_PAYLOAD + 16
+CLOCKS: Final = NEXT_PAYLOAD + 11  # by span: address and size of the JSON under ``marginlake.clock``; 0 without any
+TOTALS: Final = NEXT_PAYLOAD + 16  # eight words for the hash
+GUESSES: Final = NEXT_PAYLOAD + 24  # by position in a span: the number of the key that stood there last
+MOST_GUESSES: Final = 64
+WORDS: Final = GUESSES + MOST_GUESSES
 
 # payloads
 PAYLOAD_WORDS: Final = 3
@@ -51,6 +53,7 @@ SPAN_WORDS: Final = 18
 REPEATED: Final = 1  # flags: a key comes twice
 HAS_RESOURCE: Final = 2  # there is an attribute ``resource`` of its own
 HAS_MOVED: Final = 4  # and one ``span.resource``
+TO_SETTLE: Final = 8  # there may be addresses to scrub
 
 # attributes: key number << 4 | kind, value, size | bytes that escaping adds << 32
 ATTRIBUTE_WORDS: Final = 3
@@ -83,6 +86,7 @@ KEY_HASH, KEY_AT, KEY_SIZE, SEEN, RULES, COLUMN, PREFIX_AT, PREFIX_SIZE, LAST_PL
 STORE: Final = 1  # rules: into the JSON, into a wide column, look for credentials
 WIDE: Final = 2
 SCRUB: Final = 4
+NOT_LEARNED: Final = -1  # all of them: what a key means is not known yet
 
 # columns of text
 COLUMN_WORDS: Final = 6

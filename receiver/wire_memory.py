@@ -53,9 +53,14 @@ def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return cast(Callable[_P, _R], made)
 
 
-def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A part of compiled functions that is never called by itself, so that nothing of it is kept on disk."""
+def called(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A part of compiled functions that they call; nothing of it is kept on disk by itself."""
     return cast(Callable[_P, _R], numba.njit(nogil=True, error_model="numpy")(function))
+
+
+def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A part of compiled functions that becomes part of them wherever it is used."""
+    return cast(Callable[_P, _R], numba.njit(nogil=True, error_model="numpy", forceinline=True)(function))
 
 
 def _pointer(builder: Any, address: Any, bits: int) -> Any:
@@ -104,8 +109,66 @@ put_word: Final = _storer(64)
 
 
 @intrinsic
-def move(typingctx: Any, target: Any, source: Any, size: Any) -> Any:
-    """Copy ``size`` bytes; the places do not overlap."""
+def marks_at(typingctx: Any, address: Any) -> Any:
+    """Of the 32 bytes at an address: bits 0 to 31 for those JSON must escape, 32 to 63 for those beyond ASCII."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = ir.VectorType(ir.IntType(8), 32)
+
+        def all_of(byte: int) -> Any:
+            return ir.Constant(lanes, [byte] * 32)
+
+        def bits(flags: Any) -> Any:
+            return builder.zext(builder.bitcast(flags, ir.IntType(32)), ir.IntType(64))
+
+        found = builder.load(builder.inttoptr(arguments[0], lanes.as_pointer()))
+        found.align = 1
+        low = builder.icmp_unsigned("<", found, all_of(0x20))
+        quoting = builder.or_(
+            builder.icmp_unsigned("==", found, all_of(0x22)), builder.icmp_unsigned("==", found, all_of(0x5C))
+        )
+        beyond = builder.icmp_signed("<", found, all_of(0))
+        return builder.or_(
+            bits(builder.or_(low, quoting)), builder.shl(bits(beyond), ir.Constant(ir.IntType(64), 32))
+        )
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def trailing_zeros(typingctx: Any, number: Any) -> Any:
+    """How many bits below the lowest one that is set; there must be one."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def add_stripe(typingctx: Any, totals: Any, data: Any, key: Any) -> Any:
+    """XXH3's step on eight 64-bit words at ``totals``: mix in 64 bytes of data and of the secret."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lanes = ir.VectorType(ir.IntType(64), 8)
+        places = [builder.inttoptr(address, lanes.as_pointer()) for address in arguments]
+        sums, words, keys = (builder.load(place) for place in places)
+        for loaded in (sums, words, keys):
+            loaded.align = 1
+        mixed = builder.xor(words, keys)
+        low = builder.and_(mixed, ir.Constant(lanes, [0xFFFFFFFF] * 8))
+        product = builder.mul(low, builder.lshr(mixed, ir.Constant(lanes, [32] * 8)))
+        order = ir.Constant(ir.VectorType(ir.IntType(32), 8), [1, 0, 3, 2, 5, 4, 7, 6])
+        swapped = builder.shuffle_vector(words, words, order)
+        builder.store(builder.add(sums, builder.add(product, swapped)), places[0]).align = 1
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def _copy(typingctx: Any, target: Any, source: Any, size: Any) -> Any:
+    """Copy bytes by the library's means, which pay for many."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         to, of = (_pointer(builder, address, 8) for address in arguments[:2])
@@ -127,3 +190,24 @@ def folded_product(typingctx: Any, left: Any, right: Any) -> Any:
         return builder.xor(low, high)
 
     return types.uint64(types.uint64, types.uint64), generate
+
+
+@inlined
+def move(target: int, source: int, size: int) -> None:
+    """Copy ``size`` bytes; the places do not overlap."""
+    if size > 32:
+        _copy(target, source, size)
+    elif size >= 16:  # the two halves may overlap
+        put_word(target, word_at(source))
+        put_word(target + 8, word_at(source + 8))
+        put_word(target + size - 16, word_at(source + size - 16))
+        put_word(target + size - 8, word_at(source + size - 8))
+    elif size >= 8:
+        put_word(target, word_at(source))
+        put_word(target + size - 8, word_at(source + size - 8))
+    elif size >= 4:
+        put_half(target, half_at(source))
+        put_half(target + size - 4, half_at(source + size - 4))
+    else:
+        for place in range(size):
+            put_byte(target + place, byte_at(source + place))

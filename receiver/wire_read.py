@@ -10,13 +10,18 @@ from receiver.wire_layout import (
     BOOL,
     DOUBLE,
     FAIL,
-    FULL,
     INT,
     KEY_AT,
     KEY_HASH,
     KEY_SIZE,
     KEY_WORDS,
     KEYS,
+    LAST_PLACE,
+    MOST_GUESSES,
+    GUESSES,
+    NOT_LEARNED,
+    RULES,
+    SEEN,
     NAMES,
     NAMES_END,
     NONE,
@@ -29,7 +34,7 @@ from receiver.wire_layout import (
     VALUE,
     VALUE_SIZE,
 )
-from receiver.wire_memory import bits_at, byte_at, half_at, inlined, move, put_half, put_word, word_at
+from receiver.wire_memory import bits_at, byte_at, called, half_at, inlined, marks_at, move, put_half, put_word, word_at
 
 _HIGH = np.uint64(0x8080808080808080)
 _ONES = np.uint64(0x0101010101010101)
@@ -96,7 +101,7 @@ def number(at: int, stop: int) -> tuple[int, int]:
     return 0, FAIL
 
 
-@inlined
+@called
 def _is_utf8(at: int, stop: int) -> bool:
     while at < stop:
         if stop - at >= 8 and bits_at(at) & _HIGH == 0:
@@ -135,34 +140,43 @@ def _is_utf8(at: int, stop: int) -> bool:
 
 
 @inlined
+def _marks_of_word(at: int) -> int:
+    """What ``marks_at`` says, of eight bytes; which of them is not told."""
+    word = bits_at(at)
+    quote, backslash = word ^ _QUOTES, word ^ _BACKSLASHES
+    odd = ((word - _SPACES) & ~word) | ((quote - _ONES) & ~quote) | ((backslash - _ONES) & ~backslash)
+    marks = 1 if odd & _HIGH != 0 else 0
+    return marks | 1 << 32 if word & _HIGH != 0 else marks
+
+
+@called
 def kind_of_text(at: int, stop: int) -> int:
     """``STRING``, or ``TEXT`` when JSON must escape something in it, or ``FAIL`` when it is not UTF-8."""
-    odd, seen = np.uint64(0), np.uint64(0)
-    if stop - at >= 8:
+    marks = 0
+    size = stop - at
+    if size >= 32:
         place = at
-        while place < stop:
-            if place > stop - 8:
-                place = stop - 8
-            word = bits_at(place)
-            quote, backslash = word ^ _QUOTES, word ^ _BACKSLASHES
-            seen |= word
-            odd |= ((word - _SPACES) & ~word) | ((quote - _ONES) & ~quote) | ((backslash - _ONES) & ~backslash)
-            place += 8
-        seen &= _HIGH
-        odd &= _HIGH
+        while place < stop - 32:
+            marks |= marks_at(place)
+            place += 32
+        marks |= marks_at(stop - 32)
+    elif size >= 8:
+        marks = _marks_of_word(at) | _marks_of_word(stop - 8)
+        if size > 16:
+            marks |= _marks_of_word(at + 8) | _marks_of_word(stop - 16)
     else:
         for place in range(at, stop):
             byte = byte_at(place)
             if byte >= 0x80:
-                seen = _HIGH
+                marks |= 1 << 32
             elif byte < 0x20 or byte == 0x22 or byte == 0x5C:
-                odd = _HIGH
-    if seen != 0 and not _is_utf8(at, stop):
+                marks |= 1
+    if marks >> 32 != 0 and not _is_utf8(at, stop):
         return FAIL
-    return TEXT if odd != 0 else STRING
+    return TEXT if marks & 0xFFFFFFFF != 0 else STRING
 
 
-@inlined
+@called
 def escapes(at: int, stop: int) -> int:
     """How many bytes escaping adds to a text."""
     added = 0
@@ -178,10 +192,12 @@ def escapes(at: int, stop: int) -> int:
 @inlined
 def _same(left: int, right: int, size: int) -> bool:
     place = 0
-    while size - place >= 8:
-        if word_at(left + place) != word_at(right + place):
-            return False
-        place += 8
+    if size >= 8:
+        while size - place > 8:
+            if word_at(left + place) != word_at(right + place):
+                return False
+            place += 8
+        return word_at(left + size - 8) == word_at(right + size - 8)
     while place < size:
         if byte_at(left + place) != byte_at(right + place):
             return False
@@ -197,14 +213,17 @@ def _hash(at: int, size: int) -> int:
         mixed = (mixed ^ bits_at(at + place)) * _FACTOR
         mixed ^= mixed >> np.uint64(29)
         place += 8
-    while place < size:
-        mixed = (mixed ^ np.uint64(byte_at(at + place))) * _FACTOR
-        place += 1
+    if size >= 8:
+        mixed = (mixed ^ bits_at(at + size - 8)) * _FACTOR
+    else:
+        while place < size:
+            mixed = (mixed ^ np.uint64(byte_at(at + place))) * _FACTOR
+            place += 1
     mixed ^= mixed >> np.uint64(32)
     return np.int64(mixed >> np.uint64(1))  # type: ignore[return-value]
 
 
-@inlined
+@called
 def find_key(context: int, at: int, size: int, add: bool) -> int:
     """The number of a key; ``FAIL`` when it is unknown and not to be added, or cannot be."""
     code = _hash(at, size)
@@ -235,12 +254,31 @@ def find_key(context: int, at: int, size: int, add: bool) -> int:
     put_word(row + 8 * KEY_HASH, code)
     put_word(row + 8 * KEY_AT, name)
     put_word(row + 8 * KEY_SIZE, size)
+    put_word(row + 8 * RULES, NOT_LEARNED)
+    put_word(row + 8 * SEEN, 0)
+    put_word(row + 8 * LAST_PLACE, 0)
     count = word_at(context + 24 * KEYS + 16)
     put_half(slot, count)
     return count - 1
 
 
 @inlined
+def guess_key(context: int, position: int, at: int, size: int) -> int:
+    """The number of a key, which is added when it is new; it is mostly the one at this position in the span before."""
+    if position >= MOST_GUESSES:
+        return find_key(context, at, size, True)
+    guess = context + 8 * (GUESSES + position)
+    key = word_at(guess)
+    row = word_at(context + 24 * KEYS) + 8 * KEY_WORDS * key
+    if word_at(row + 8 * KEY_SIZE) == size and _same(word_at(row + 8 * KEY_AT), at, size):
+        return key
+    key = find_key(context, at, size, True)
+    if key >= 0:
+        put_word(guess, key)
+    return key
+
+
+@called
 def _array(context: int, at: int, stop: int) -> int:
     """``STRINGS`` for an array of nothing but strings, with the size of its JSON beyond its own; else ``ODD``."""
     put_word(context + 8 * VALUE, at)
@@ -298,6 +336,3 @@ def read_value(context: int, at: int, stop: int) -> int:
         put_word(context + 8 * VALUE_SIZE, 0)
         return ODD if value >> 52 & 0x7FF == 0x7FF else DOUBLE
     return ODD
-
-
-__all__ = ["FULL", "escapes", "find_key", "kind_of_text", "new_row", "number", "piece", "read_value"]

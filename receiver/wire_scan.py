@@ -56,6 +56,7 @@ from receiver.wire_layout import (
     PAYLOAD_WORDS,
     PAYLOADS,
     REPEATED,
+    RULES,
     RESOURCE,
     RESOURCE_AT,
     RESOURCE_SIZE,
@@ -64,6 +65,7 @@ from receiver.wire_layout import (
     SCOPE_WORDS,
     SCOPES,
     SCRATCH,
+    SCRUB,
     SECRET_AT,
     SEEN,
     SERIAL,
@@ -72,6 +74,10 @@ from receiver.wire_layout import (
     SPANS,
     START,
     STATE,
+    STORE,
+    TEXT,
+    TO_SETTLE,
+    TOTALS,
     STATUS,
     TRACE_AT,
     TRACE_STATE_AT,
@@ -79,12 +85,12 @@ from receiver.wire_layout import (
     VALUE,
     VALUE_SIZE,
 )
-from receiver.wire_memory import byte_at, compiled, half_at, inlined, move, put_word, word_at
-from receiver.wire_read import find_key, kind_of_text, new_row, number, piece, read_value
+from receiver.wire_memory import byte_at, called, compiled, half_at, inlined, move, put_word, word_at
+from receiver.wire_read import escapes, find_key, guess_key, kind_of_text, new_row, number, piece, read_value
 from receiver.wire_xxh3 import xxh3
 
 
-@inlined
+@called
 def _odd_value(context: int, at: int, stop: int, place: int) -> int:
     """Set an attribute apart that the message class must read; its place among these."""
     row = new_row(context, ODD_VALUES, ODD_WORDS)
@@ -121,7 +127,9 @@ def _attribute(context: int, at: int, stop: int, span: int) -> int:
     key_at, key_end, value_at, value_end = _value_place(at, stop)
     if key_at < 0:
         return FAIL
-    key = find_key(context, key_at, key_end - key_at, True)
+    row = span + 8 * FIRST_ATTRIBUTE
+    position = word_at(context + 24 * ATTRIBUTES + 16) - word_at(row)
+    key = guess_key(context, position, key_at, key_end - key_at)
     if key < 0 or key == CLOCK:
         return FAIL
     kind = NONE if value_at == 0 else read_value(context, value_at, value_end)
@@ -141,6 +149,11 @@ def _attribute(context: int, at: int, stop: int, span: int) -> int:
         value = _odd_value(context, at, stop, IN_SPAN)
         if value < 0:
             return FULL
+    rules = word_at(word_at(context + 24 * KEYS) + 8 * (KEY_WORDS * key + RULES))
+    if kind == TEXT and rules & STORE:
+        size |= escapes(value, value + size) << 32
+    if rules & SCRUB:
+        put_word(span + 8 * FLAGS, word_at(span + 8 * FLAGS) | TO_SETTLE)
     put_word(row, key << 4 | kind)
     put_word(row + 8, value)
     put_word(row + 16, size)
@@ -155,7 +168,7 @@ def _attribute(context: int, at: int, stop: int, span: int) -> int:
     return 0
 
 
-@inlined
+@called
 def _inner_attribute(context: int, at: int, stop: int, place: int) -> int:
     """Check an attribute of an event or a link; 1 when its key marks a signal."""
     key_at, key_end, value_at, value_end = _value_place(at, stop)
@@ -170,7 +183,7 @@ def _inner_attribute(context: int, at: int, stop: int, place: int) -> int:
     return 1 if find_key(context, key_at, key_end - key_at, False) == SIGNAL_EVENT else 0
 
 
-@inlined
+@called
 def _event(context: int, at: int, stop: int) -> int:
     """Check a span event; 1 when it is wanted."""
     last = wanted = 0
@@ -208,7 +221,7 @@ def _event(context: int, at: int, stop: int) -> int:
     return wanted
 
 
-@inlined
+@called
 def _link(context: int, at: int, stop: int) -> int:
     """Check a span link."""
     last = 0
@@ -241,7 +254,7 @@ def _link(context: int, at: int, stop: int) -> int:
     return 0
 
 
-@inlined
+@called
 def _status(at: int, stop: int, span: int) -> int:
     last = 0
     while at < stop:
@@ -318,7 +331,7 @@ def _some_field(context: int, tag: int, at: int, stop: int, span: int, position:
     return FAIL
 
 
-@inlined
+@called
 def _without_defaults(at: int, stop: int, target: int) -> int:
     """Copy a span without the fields that say what is true without them; the size. The span was read before."""
     size = 0
@@ -385,7 +398,7 @@ def _fields(context: int, at: int, stop: int, span: int) -> int:
     return idle
 
 
-@inlined
+@called
 def _span(context: int, at: int, stop: int) -> int:
     """Take a span."""
     span = new_row(context, SPANS, SPAN_WORDS)
@@ -408,12 +421,12 @@ def _span(context: int, at: int, stop: int) -> int:
     if answer == 1:
         scratch = word_at(context + 8 * SCRATCH)
         size, at = _without_defaults(at, stop, scratch), scratch
-    digest = xxh3(at, size, word_at(context + 8 * SECRET_AT))
+    digest = xxh3(at, size, word_at(context + 8 * SECRET_AT), context + 8 * TOTALS)
     put_word(span + 8 * CONTENT_HASH, digest)  # type: ignore[arg-type]
     return 0
 
 
-@inlined
+@called
 def _scope_spans(context: int, at: int, stop: int) -> int:
     """Take a ``ScopeSpans``: its spans, and a scope that says where they begin if there are any."""
     scope = new_row(context, SCOPES, SCOPE_WORDS)
@@ -444,7 +457,7 @@ def _scope_spans(context: int, at: int, stop: int) -> int:
     return 0
 
 
-@inlined
+@called
 def _resource_spans(context: int, at: int, stop: int) -> int:
     """Take a ``ResourceSpans``."""
     first = word_at(context + 24 * SCOPES + 16)
@@ -474,7 +487,7 @@ def _resource_spans(context: int, at: int, stop: int) -> int:
     return 0
 
 
-@inlined
+@called
 def _payload(context: int, at: int, stop: int) -> int:
     while at < stop:
         if byte_at(at) != 0x0A:

@@ -30,8 +30,17 @@ class Context:
         self._held: list[Any] = []
 
     def table(self, number: int, words: int, rows: int) -> None:
-        """Make an empty table."""
-        self._place(number, np.empty((rows, words), dtype=np.int64), 0)
+        """Make an empty table; memory that was there before is used again."""
+        array = self._arrays[number]
+        if array.shape[1] != words or len(array) < rows:
+            array = np.empty((rows, words), dtype=np.int64)
+        self._place(number, array, 0)
+
+    def shrink(self, numbers: Sequence[int], words: int) -> None:
+        """Let tables go that take more than so many words each."""
+        for number in numbers:
+            if self._arrays[number].size > words:
+                self._place(number, np.empty((0, self._arrays[number].shape[1]), dtype=np.int64), 0)
 
     def fill(self, number: int, rows: NDArray[np.int64]) -> None:
         """Make a table of these rows."""

@@ -25,7 +25,7 @@ from receiver.wire_layout import (
     VALID_AT,
     VIEWS_AT,
 )
-from receiver.wire_memory import byte_at, half_at, inlined, move, put_byte, put_half, put_word, word_at
+from receiver.wire_memory import byte_at, called, half_at, inlined, marks_at, move, put_byte, put_half, put_word, trailing_zeros, word_at
 from receiver.wire_read import piece
 
 _NULL = 0x6C6C756E  # "null" in the order of bytes in memory
@@ -42,8 +42,7 @@ def put_cell(context: int, column: int, row: int, at: int, size: int) -> None:
     put_byte(valid, byte_at(valid) | 1 << (row & 7))
     put_half(view, size)
     if size <= 12:
-        for place in range(size):
-            put_byte(view + 4 + place, byte_at(at + place))
+        move(view + 4, at, size)
         return
     used = word_at(entry + 8 * DATA_SIZE)
     put_half(view + 4, half_at(at))
@@ -52,7 +51,7 @@ def put_cell(context: int, column: int, row: int, at: int, size: int) -> None:
     put_word(entry + 8 * DATA_SIZE, used + size)
 
 
-@inlined
+@called
 def put_number(target: int, value: int) -> int:
     """Write an integer in decimal; where it ends."""
     rest = np.uint64(value)
@@ -73,11 +72,17 @@ def put_number(target: int, value: int) -> int:
     return target + digits
 
 
-@inlined
+@called
 def _put_escaped(target: int, at: int, stop: int) -> int:
     """Write a text with the escapes of JSON; where it ends."""
     start = at
     while at < stop:
+        if stop - at >= 32:
+            marks = marks_at(at) & 0xFFFFFFFF
+            if marks == 0:
+                at += 32
+                continue
+            at += trailing_zeros(marks)
         byte = byte_at(at)
         if byte >= 0x20 and byte != 0x22 and byte != 0x5C:
             at += 1
@@ -113,7 +118,7 @@ def _put_escaped(target: int, at: int, stop: int) -> int:
     return target + at - start
 
 
-@inlined
+@called
 def _put_array(target: int, at: int, stop: int) -> int:
     """Write an array of strings as JSON; where it ends."""
     put_byte(target, 0x5B)
