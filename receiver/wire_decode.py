@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from receiver.decode_columns import KINDS, STATUSES, times, words_of
@@ -160,7 +159,7 @@ class Scanner:
         self._find_spans(payloads, left)
         self._keys.learn()
         while settle(context.address) == FULL:
-            context.grow([ODD_VALUES])
+            context.grow()
         bad = read_odd_values(context, self._keys.rules, capture_content=self._capture_content)
         origins, scopes = self._origins(bad)
         if bad:  # what was read is taken back: a payload counts as a whole or not at all
@@ -193,7 +192,7 @@ class Scanner:
         scratch = np.empty(6 * int(sizes.max(initial=0)) + 64, dtype=np.uint8)
         context.words[[NEXT_PAYLOAD, SCRATCH, CLOCKS]] = 0, context.hold(scratch), 0
         while scan(context.address) == FULL:
-            context.grow(_GROWING)
+            context.grow()
 
     def _origins(self, bad: set[int]) -> tuple[list[Origin], list[tuple[str | None, str | None]]]:
         """What resources and scopes say, by row of ``SCOPES``; adds to ``bad`` the payloads of malformed ones."""
@@ -230,7 +229,7 @@ class Scanner:
     def _frame(
         self, payloads: _Payloads, origins: list[Origin], scopes: list[tuple[str | None, str | None]]
     ) -> pl.DataFrame | None:
-        """The second pass; None when a column would be too large."""
+        """The second pass; None when a column would be too large. What is kept is copied: tables are used again."""
         context = self._context
         rows = context.rows(SPANS)
         height = len(rows)
@@ -238,8 +237,8 @@ class Scanner:
         places = context.rows(SCOPES)[:, OF_PAYLOAD]
         received = np.fromiter((at for _, at in payloads), np.int64, len(payloads))[places].repeat(per_scope)
         start_us, duration_ns, clocks = times(
-            np.ascontiguousarray(rows[:, START]).view(np.uint64),
-            np.ascontiguousarray(rows[:, END]).view(np.uint64),
+            rows[:, START].copy().view(np.uint64),
+            rows[:, END].copy().view(np.uint64),
             received,
         )
         if clocks:
@@ -261,7 +260,8 @@ class Scanner:
         def shared(name: str, values: list[str | None]) -> pl.Series:
             return pl.Series(name, values, dtype=pl.String)[of_scope]
 
-        resource_keys = sorted({key for origin, some in zip(origins, per_scope, strict=True) if some for key in origin.text})
+        seen = [origin for origin, spans in zip(origins, per_scope.tolist(), strict=True) if spans]
+        resource_keys = sorted({key for origin in seen for key in origin.text})
         return pl.DataFrame(
             [
                 columns.series(TRACE_COLUMN, "trace_id", complete=True),
@@ -278,7 +278,7 @@ class Scanner:
                 shared("scope_version", [version for _, version in scopes]),
                 columns.series(TRACE_STATE_COLUMN, "trace_state"),
                 columns.series(JSON_COLUMN, "attributes", complete=True),
-                pl.Series("content_hash", np.ascontiguousarray(rows[:, CONTENT_HASH]).view(np.uint64)),
+                pl.Series("content_hash", rows[:, CONTENT_HASH].copy().view(np.uint64)),
                 pl.Series("received_at", received // 1000).cast(UTC_MICROS),
                 pl.Series("payload_index", places.astype(np.uint32).repeat(per_scope)),
                 *(shared(f"@r:{key}", [origin.text.get(key) for origin in origins]) for key in resource_keys),

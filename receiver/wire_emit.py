@@ -65,11 +65,21 @@ from receiver.wire_layout import (
     TRACE_COLUMN,
     TRACE_STATE_AT,
     TRACE_STATE_COLUMN,
-    VALID_AT,
     VIEWS_AT,
     WIDE,
 )
-from receiver.wire_memory import byte_at, called, compiled, half_at, inlined, move, put_byte, put_half, put_word, word_at
+from receiver.wire_memory import (
+    byte_at,
+    called,
+    compiled,
+    half_at,
+    inlined,
+    move,
+    put_byte,
+    put_half,
+    put_word,
+    word_at,
+)
 from receiver.wire_read import new_row
 from receiver.wire_write import pooled, put_cell, put_json, put_text, size_of_value
 
@@ -120,7 +130,7 @@ def settle(context: int) -> int:
         last = word_at(context + 24 * ATTRIBUTES) + 8 * ATTRIBUTE_WORDS * word_at(span + 8 * LAST_ATTRIBUTE)
         while row < last:
             kind = word_at(row) & 15
-            if kind == STRING or kind == TEXT:
+            if kind in (STRING, TEXT):
                 rules = word_at(_key_row(context, word_at(row) >> 4) + 8 * RULES)
                 at, size = word_at(row + 8), size_of_value(word_at(row + 16))
                 if rules & SCRUB and _may_hold_credentials(at, at + size) and not _set_apart(context, span, row):
@@ -143,7 +153,7 @@ def _most_json(kind: int, size: int) -> int:
     """The most bytes a value takes as JSON; odd values and doubles aside."""
     if kind == INT:
         return 20
-    if kind == BOOL or kind == NONE:
+    if kind in (BOOL, NONE):
         return 5
     written = size_of_value(size) + (size >> 32)
     return written if kind == STRINGS else written + 2
@@ -168,13 +178,13 @@ def measure(context: int) -> None:
             rules = word_at(key + 8 * RULES)
             if rules & STORE:
                 json += word_at(key + 8 * PREFIX_SIZE) + 1
-                if kind == ODD or kind == DOUBLE:
+                if kind in (ODD, DOUBLE):
                     json += word_at(pooled(context, kind, word_at(row + 8)) + 8)
                 else:
                     json += _most_json(kind, size)
             if rules & WIDE and kind != NONE:
                 text = size_of_value(size)
-                if kind == ODD or kind == DOUBLE:
+                if kind in (ODD, DOUBLE):
                     text = word_at(pooled(context, kind, word_at(row + 8)) + 24)
                 elif kind != STRING and kind != TEXT:
                     text = _most_json(kind, size)
@@ -216,9 +226,7 @@ def _put_member(context: int, target: int, key: int, row: int) -> int:
     """Write a member of the JSON object with its comma; where it ends."""
     size = word_at(key + 8 * PREFIX_SIZE)
     move(target, word_at(key + 8 * PREFIX_AT), size)
-    target = put_json(
-        context, target + size, word_at(row) & 15, word_at(row + 8), size_of_value(word_at(row + 16))
-    )
+    target = put_json(context, target + size, word_at(row) & 15, word_at(row + 8), size_of_value(word_at(row + 16)))
     put_byte(target, 0x2C)
     return target + 1
 
@@ -301,6 +309,3 @@ def emit(context: int) -> None:
         put_half(view + 4, half_at(start))
         put_half(view + 12, used)
         put_word(json + 8 * DATA_SIZE, used + target - start)
-
-
-__all__ = ["VALID_AT", "emit", "measure", "settle"]

@@ -39,7 +39,7 @@ _MOST_KEYS: Final = 1 << 14
 _SLOTS: Final = 1 << 16
 _NAME_BYTES: Final = 4 << 20
 _FORGET_AFTER: Final = _MOST_KEYS // 2
-"""Keys are the sender's choice: what they may take is bounded, and one who makes them up is not learned from for long."""
+"""Keys are the sender's choice: what they may take is bounded, and made up ones are not kept for long."""
 
 
 class Keys:

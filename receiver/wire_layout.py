@@ -31,6 +31,7 @@ SCRATCH: Final = NEXT_PAYLOAD + 8  # room for a span
 VALUE: Final = NEXT_PAYLOAD + 9  # what ``read_value`` found, and its size
 VALUE_SIZE: Final = NEXT_PAYLOAD + 10
 CLOCKS: Final = NEXT_PAYLOAD + 11  # by span: address and size of the JSON under ``marginlake.clock``; 0 without any
+FULL_TABLE: Final = NEXT_PAYLOAD + 12  # the table that must grow, after ``FULL``
 TOTALS: Final = NEXT_PAYLOAD + 16  # eight words for the hash
 GUESSES: Final = NEXT_PAYLOAD + 24  # by position in a span: the number of the key that stood there last
 MOST_GUESSES: Final = 64
@@ -104,3 +105,5 @@ FIRST_EVENT_NAME: Final = 4
 
 FAIL: Final = -1  # answers of functions: this payload is none for the scanner; a table is full
 FULL: Final = -2
+WANTED: Final = 1  # an event becomes a row
+IDLE: Final = 2  # a field is written out although it says nothing

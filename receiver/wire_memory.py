@@ -20,6 +20,13 @@ from numba.extending import intrinsic
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+_CONFIG: Final[Any] = numba.config
+_cgutils: Final[Any] = cgutils
+
+
+_PYTHON: Final = {"wire_columns", "wire_decode", "wire_keys", "wire_odd", "wire_ready", "wire_tables"}
+"""Modules of the scanner in which nothing is compiled."""
+
 
 def _cache_directory() -> str | None:
     """Where machine code is kept: a directory of this version of the sources, or None where nothing can be written.
@@ -28,7 +35,8 @@ def _cache_directory() -> str | None:
     """
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     for source in sorted(Path(__file__).parent.glob("wire_*.py")):
-        digest.update(source.read_bytes())
+        if source.stem not in _PYTHON:
+            digest.update(source.read_bytes())
     base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     try:
         directory = (Path(base) if base else Path.home() / ".cache") / "marginlake" / f"scanner-{digest.hexdigest()}"
@@ -43,13 +51,13 @@ _CACHE: Final = _cache_directory()
 
 def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile at the first call; without the interpreter's lock while it runs. Kept on disk where that is possible."""
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, _CACHE or ""
+    before, _CONFIG.CACHE_DIR = _CONFIG.CACHE_DIR, _CACHE or ""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = numba.njit(nogil=True, cache=_CACHE is not None, error_model="numpy")(function)
     finally:
-        numba.config.CACHE_DIR = before
+        _CONFIG.CACHE_DIR = before
     return cast(Callable[_P, _R], made)
 
 
@@ -61,6 +69,11 @@ def called(function: Callable[_P, _R]) -> Callable[_P, _R]:
 def inlined(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """A part of compiled functions that becomes part of them wherever it is used."""
     return cast(Callable[_P, _R], numba.njit(nogil=True, error_model="numpy", forceinline=True)(function))
+
+
+def _primitive(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose code is given as LLVM instructions: called without the first parameter."""
+    return cast(Callable[..., Any], intrinsic(function))
 
 
 def _pointer(builder: Any, address: Any, bits: int) -> Any:
@@ -91,24 +104,24 @@ def _storer(bits: int) -> Any:
     return intrinsic(store)
 
 
-byte_at: Final = _loader(8, types.int64)
+byte_at: Final[Callable[[int], int]] = _loader(8, types.int64)
 """The byte at an address."""
 
-half_at: Final = _loader(32, types.int64)
+half_at: Final[Callable[[int], int]] = _loader(32, types.int64)
 """The four bytes at an address, little-endian, as a number without sign."""
 
-word_at: Final = _loader(64, types.int64)
+word_at: Final[Callable[[int], int]] = _loader(64, types.int64)
 """The eight bytes at an address."""
 
-bits_at: Final = _loader(64, types.uint64)
+bits_at: Final[Callable[[int], Any]] = _loader(64, types.uint64)
 """The eight bytes at an address, as a number without sign."""
 
-put_byte: Final = _storer(8)
-put_half: Final = _storer(32)
-put_word: Final = _storer(64)
+put_byte: Final[Callable[[int, Any], None]] = _storer(8)
+put_half: Final[Callable[[int, Any], None]] = _storer(32)
+put_word: Final[Callable[[int, Any], None]] = _storer(64)
 
 
-@intrinsic
+@_primitive
 def marks_at(typingctx: Any, address: Any) -> Any:
     """Of the 32 bytes at an address: bits 0 to 31 for those JSON must escape, 32 to 63 for those beyond ASCII."""
 
@@ -128,14 +141,12 @@ def marks_at(typingctx: Any, address: Any) -> Any:
             builder.icmp_unsigned("==", found, all_of(0x22)), builder.icmp_unsigned("==", found, all_of(0x5C))
         )
         beyond = builder.icmp_signed("<", found, all_of(0))
-        return builder.or_(
-            bits(builder.or_(low, quoting)), builder.shl(bits(beyond), ir.Constant(ir.IntType(64), 32))
-        )
+        return builder.or_(bits(builder.or_(low, quoting)), builder.shl(bits(beyond), ir.Constant(ir.IntType(64), 32)))
 
     return types.int64(types.int64), generate
 
 
-@intrinsic
+@_primitive
 def trailing_zeros(typingctx: Any, number: Any) -> Any:
     """How many bits below the lowest one that is set; there must be one."""
 
@@ -145,7 +156,7 @@ def trailing_zeros(typingctx: Any, number: Any) -> Any:
     return types.int64(types.int64), generate
 
 
-@intrinsic
+@_primitive
 def add_stripe(typingctx: Any, totals: Any, data: Any, key: Any) -> Any:
     """XXH3's step on eight 64-bit words at ``totals``: mix in 64 bytes of data and of the secret."""
 
@@ -166,19 +177,19 @@ def add_stripe(typingctx: Any, totals: Any, data: Any, key: Any) -> Any:
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-@intrinsic
+@_primitive
 def _copy(typingctx: Any, target: Any, source: Any, size: Any) -> Any:
     """Copy bytes by the library's means, which pay for many."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         to, of = (_pointer(builder, address, 8) for address in arguments[:2])
-        cgutils.raw_memcpy(builder, to, of, arguments[2], 1)
+        _cgutils.raw_memcpy(builder, to, of, arguments[2], 1)
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-@intrinsic
+@_primitive
 def folded_product(typingctx: Any, left: Any, right: Any) -> Any:
     """The 128-bit product of two 64-bit numbers, its halves combined by exclusive or."""
 

@@ -68,7 +68,7 @@ def _key_value(raw: bytes, place: int) -> Any:
 
 
 def read_odd_values(context: Context, rules: Mapping[str, int], *, capture_content: bool) -> set[int]:
-    """Say what every odd value is in JSON and in text; returns the payloads that only the reference decoder can read."""
+    """Say what every odd value is in JSON and in text; returns the payloads that only messages can read."""
     rows = context.rows(ODD_VALUES)
     known: dict[tuple[bytes, int], _Pieces | None] = {}
     found: list[_Pieces] = []
@@ -107,7 +107,7 @@ def write_doubles(context: Context) -> None:
     rows = context.rows(DOUBLES)
     if not len(rows):
         return
-    numbers = np.ascontiguousarray(rows[:, BITS]).view(np.float64)
+    numbers = rows[:, BITS].copy().view(np.float64)
     written = orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)
     base = context.hold(written)
     commas = np.flatnonzero(np.frombuffer(written, dtype=np.uint8) == ord(","))
@@ -117,7 +117,8 @@ def write_doubles(context: Context) -> None:
     sizes: NDArray[np.float64] = np.abs(numbers)
     unlike = np.flatnonzero((numbers != 0) & ((sizes < 1e-3) | (sizes >= 1e15)))
     if len(unlike):
-        rows[np.ix_(unlike, [TEXT_AT, TEXT_SIZE])] = context.texts([repr(x).encode() for x in numbers[unlike].tolist()])
+        texts = context.texts([repr(number).encode() for number in numbers[unlike].tolist()])
+        rows[unlike, TEXT_AT], rows[unlike, TEXT_SIZE] = texts[:, 0], texts[:, 1]
 
 
 def read_resource(raw: bytes, wanted: frozenset[str], *, capture_content: bool) -> Origin | None:
@@ -147,5 +148,3 @@ def read_scope(raw: bytes) -> tuple[str | None, str | None] | None:
     except DecodeError:
         return None
     return scope.name or None, scope.version or None
-
-

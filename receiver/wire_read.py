@@ -10,6 +10,8 @@ from receiver.wire_layout import (
     BOOL,
     DOUBLE,
     FAIL,
+    FULL_TABLE,
+    GUESSES,
     INT,
     KEY_AT,
     KEY_HASH,
@@ -18,14 +20,13 @@ from receiver.wire_layout import (
     KEYS,
     LAST_PLACE,
     MOST_GUESSES,
-    GUESSES,
-    NOT_LEARNED,
-    RULES,
-    SEEN,
     NAMES,
     NAMES_END,
     NONE,
+    NOT_LEARNED,
     ODD,
+    RULES,
+    SEEN,
     SLOT_MASK,
     SLOTS,
     STRING,
@@ -51,6 +52,7 @@ def new_row(context: int, table: int, words: int) -> int:
     entry = context + 24 * table
     count = word_at(entry + 16)
     if count >= word_at(entry + 8):
+        put_word(context + 8 * FULL_TABLE, table)
         return 0
     put_word(entry + 16, count + 1)
     return word_at(entry) + 8 * words * count

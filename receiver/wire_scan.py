@@ -3,6 +3,8 @@
 A payload counts as a whole or not at all: what was found of one that the scanner cannot read is taken back.
 """
 
+from receiver.wire_defaults import without_defaults
+from receiver.wire_inner import odd_value, read_count, read_event, read_link, read_status, value_place
 from receiver.wire_layout import (
     ATTRIBUTE_WORDS,
     ATTRIBUTES,
@@ -21,45 +23,34 @@ from receiver.wire_layout import (
     EVENTS,
     FAIL,
     FIRST_ATTRIBUTE,
-    FIRST_EVENT_NAME,
     FIRST_SPAN,
     FLAGS,
     FULL,
     HAS_MOVED,
     HAS_RESOURCE,
     ID_AT,
-    IN_EVENT,
-    IN_LINK,
+    IDLE,
     IN_SPAN,
     KEY_WORDS,
     KEYS,
     KIND,
     LAST_ATTRIBUTE,
-    LAST_EVENT_NAME,
-    MESSAGE_AT,
-    MESSAGE_SIZE,
     MOVED_RESOURCE,
     NAME_AT,
-    NAME_SIZE,
     NEXT_PAYLOAD,
     NONE,
     ODD,
-    ODD_AT,
-    ODD_PAYLOAD,
-    ODD_PLACE,
-    ODD_SIZE,
     ODD_VALUES,
-    ODD_WORDS,
     OF_PAYLOAD,
     OF_SCOPE,
     PARENT_AT,
     PAYLOAD_WORDS,
     PAYLOADS,
     REPEATED,
-    RULES,
     RESOURCE,
     RESOURCE_AT,
     RESOURCE_SIZE,
+    RULES,
     SCOPE_AT,
     SCOPE_SIZE,
     SCOPE_WORDS,
@@ -69,7 +60,6 @@ from receiver.wire_layout import (
     SECRET_AT,
     SEEN,
     SERIAL,
-    SIGNAL_EVENT,
     SPAN_WORDS,
     SPANS,
     START,
@@ -78,53 +68,21 @@ from receiver.wire_layout import (
     TEXT,
     TO_SETTLE,
     TOTALS,
-    STATUS,
     TRACE_AT,
     TRACE_STATE_AT,
-    TRACE_STATE_SIZE,
     VALUE,
     VALUE_SIZE,
+    WANTED,
 )
-from receiver.wire_memory import byte_at, called, compiled, half_at, inlined, move, put_word, word_at
-from receiver.wire_read import escapes, find_key, guess_key, kind_of_text, new_row, number, piece, read_value
+from receiver.wire_memory import byte_at, called, compiled, half_at, inlined, put_word, word_at
+from receiver.wire_read import escapes, guess_key, kind_of_text, new_row, piece, read_value
 from receiver.wire_xxh3 import xxh3
-
-
-@called
-def _odd_value(context: int, at: int, stop: int, place: int) -> int:
-    """Set an attribute apart that the message class must read; its place among these."""
-    row = new_row(context, ODD_VALUES, ODD_WORDS)
-    if row == 0:
-        return FULL
-    put_word(row + 8 * ODD_AT, at)
-    put_word(row + 8 * ODD_SIZE, stop - at)
-    put_word(row + 8 * ODD_PLACE, place)
-    put_word(row + 8 * ODD_PAYLOAD, word_at(context + 8 * NEXT_PAYLOAD))
-    return word_at(context + 24 * ODD_VALUES + 16) - 1
-
-
-@inlined
-def _value_place(at: int, stop: int) -> tuple[int, int, int, int]:
-    """Of a ``KeyValue``: where key and value begin and end. The key must be there, the value may be absent (0, 0)."""
-    if stop - at < 3 or byte_at(at) != 0x0A:
-        return FAIL, 0, 0, 0
-    key, key_end = piece(at + 1, stop)
-    if key < 0 or key == key_end:
-        return FAIL, 0, 0, 0
-    if key_end == stop:
-        return key, key_end, 0, 0
-    if byte_at(key_end) != 0x12:
-        return FAIL, 0, 0, 0
-    value, end = piece(key_end + 1, stop)
-    if value < 0 or end != stop:
-        return FAIL, 0, 0, 0
-    return key, key_end, value, stop
 
 
 @inlined
 def _attribute(context: int, at: int, stop: int, span: int) -> int:
     """Take an attribute of a span."""
-    key_at, key_end, value_at, value_end = _value_place(at, stop)
+    key_at, key_end, value_at, value_end = value_place(at, stop)
     if key_at < 0:
         return FAIL
     row = span + 8 * FIRST_ATTRIBUTE
@@ -146,7 +104,7 @@ def _attribute(context: int, at: int, stop: int, span: int) -> int:
         put_word(double + 8 * BITS, value)
         value = word_at(context + 24 * DOUBLES + 16) - 1
     elif kind == ODD:
-        value = _odd_value(context, at, stop, IN_SPAN)
+        value = odd_value(context, at, stop, IN_SPAN)
         if value < 0:
             return FULL
     rules = word_at(word_at(context + 24 * KEYS) + 8 * (KEY_WORDS * key + RULES))
@@ -165,117 +123,6 @@ def _attribute(context: int, at: int, stop: int, span: int) -> int:
     if word_at(seen) == serial:
         put_word(span + 8 * FLAGS, word_at(span + 8 * FLAGS) | REPEATED)
     put_word(seen, serial)
-    return 0
-
-
-@called
-def _inner_attribute(context: int, at: int, stop: int, place: int) -> int:
-    """Check an attribute of an event or a link; 1 when its key marks a signal."""
-    key_at, key_end, value_at, value_end = _value_place(at, stop)
-    if key_at < 0 or kind_of_text(key_at, key_end) < 0:
-        return FAIL
-    if value_at != 0:
-        kind = read_value(context, value_at, value_end)
-        if kind < 0:
-            return FAIL
-        if kind == ODD and _odd_value(context, at, stop, place) < 0:
-            return FULL
-    return 1 if find_key(context, key_at, key_end - key_at, False) == SIGNAL_EVENT else 0
-
-
-@called
-def _event(context: int, at: int, stop: int) -> int:
-    """Check a span event; 1 when it is wanted."""
-    last = wanted = 0
-    while at < stop:
-        tag = byte_at(at)
-        if tag < last or (tag == last and tag != 0x1A):
-            return FAIL
-        last = tag
-        if tag == 0x09:
-            if stop - at < 9 or word_at(at + 1) == 0:
-                return FAIL
-            at += 9
-        elif tag == 0x20:
-            count, at = number(at + 1, stop)
-            if at < 0 or count <= 0 or count > 0xFFFFFFFF:
-                return FAIL
-        elif tag == 0x12 or tag == 0x1A:
-            start, end = piece(at + 1, stop)
-            if start < 0:
-                return FAIL
-            if tag == 0x12:
-                if start == end or kind_of_text(start, end) < 0:
-                    return FAIL
-                name = find_key(context, start, end - start, False)
-                if FIRST_EVENT_NAME <= name <= word_at(context + 8 * LAST_EVENT_NAME):
-                    wanted = 1
-            else:
-                answer = _inner_attribute(context, start, end, IN_EVENT)
-                if answer < 0:
-                    return answer
-                wanted |= answer
-            at = end
-        else:
-            return FAIL
-    return wanted
-
-
-@called
-def _link(context: int, at: int, stop: int) -> int:
-    """Check a span link."""
-    last = 0
-    while at < stop:
-        tag = byte_at(at)
-        if tag < last or (tag == last and tag != 0x22):
-            return FAIL
-        last = tag
-        if tag == 0x28:
-            count, at = number(at + 1, stop)
-            if at < 0 or count <= 0 or count > 0xFFFFFFFF:
-                return FAIL
-        elif tag == 0x35:
-            if stop - at < 5 or half_at(at + 1) == 0:
-                return FAIL
-            at += 5
-        elif tag == 0x0A or tag == 0x12 or tag == 0x1A or tag == 0x22:
-            start, end = piece(at + 1, stop)
-            if start < 0:
-                return FAIL
-            if tag == 0x22:
-                answer = _inner_attribute(context, start, end, IN_LINK)
-                if answer < 0:
-                    return answer
-            elif start == end or (tag == 0x1A and kind_of_text(start, end) < 0):
-                return FAIL
-            at = end
-        else:
-            return FAIL
-    return 0
-
-
-@called
-def _status(at: int, stop: int, span: int) -> int:
-    last = 0
-    while at < stop:
-        tag = byte_at(at)
-        if tag <= last:
-            return FAIL
-        last = tag
-        if tag == 0x12:
-            start, end = piece(at + 1, stop)
-            if start < 0 or start == end or kind_of_text(start, end) < 0:
-                return FAIL
-            put_word(span + 8 * MESSAGE_AT, start)
-            put_word(span + 8 * MESSAGE_SIZE, end - start)
-            at = end
-        elif tag == 0x18:
-            code, at = number(at + 1, stop)
-            if at < 0 or code <= 0 or code > 0x7FFFFFFF:
-                return FAIL
-            put_word(span + 8 * STATUS, code)
-        else:
-            return FAIL
     return 0
 
 
@@ -314,12 +161,12 @@ def _some_field(context: int, tag: int, at: int, stop: int, span: int, position:
     if tag == 0x2A:
         return _text_field(at, size, span, NAME_AT)
     if tag == 0x7A:
-        return _status(at, stop, span)
+        return read_status(at, stop, span)
     if tag == 0x6A:
-        return _link(context, at, stop)
+        return read_link(context, at, stop)
     if tag == 0x5A:
-        answer = _event(context, at, stop)
-        if answer == 1:
+        answer = read_event(context, at, stop)
+        if answer >= 0 and answer & WANTED:
             row = new_row(context, EVENTS, EVENT_WORDS)
             if row == 0:
                 return FULL
@@ -331,36 +178,11 @@ def _some_field(context: int, tag: int, at: int, stop: int, span: int, position:
     return FAIL
 
 
-@called
-def _without_defaults(at: int, stop: int, target: int) -> int:
-    """Copy a span without the fields that say what is true without them; the size. The span was read before."""
-    size = 0
-    while at < stop:
-        start = at
-        tag = byte_at(at)
-        if tag == 0x85:  # flags, the only field with a tag of two bytes
-            at += 6
-            kept = half_at(at - 4) != 0
-        elif tag & 7 == 1:
-            at += 9
-            kept = word_at(at - 8) != 0
-        elif tag & 7 == 0:
-            value, at = number(at + 1, stop)
-            kept = value != 0
-        else:
-            content, at = piece(at + 1, stop)
-            # empty messages say that they are there, and so do empty elements of a list
-            kept = at > content or tag == 0x7A or tag == 0x4A or tag == 0x5A or tag == 0x6A
-        if kept:
-            move(target + size, start, at - start)
-            size += at - start
-    return size
-
-
 @inlined
 def _fields(context: int, at: int, stop: int, span: int) -> int:
-    """Take the fields of a span; 1 when some of them are written out although they say nothing."""
-    last = position = idle = 0
+    """Take the fields of a span: 0, or ``IDLE`` when some are written out although they say nothing."""
+    last = position = 0
+    idle = False
     while at < stop:
         tag = byte_at(at)
         if tag < last or (tag == last and tag != 0x4A and tag != 0x5A and tag != 0x6A):
@@ -369,20 +191,20 @@ def _fields(context: int, at: int, stop: int, span: int) -> int:
         if tag == 0x85:
             if stop - at < 6 or byte_at(at + 1) != 0x01:
                 return FAIL
-            idle |= half_at(at + 2) == 0
+            idle = idle or half_at(at + 2) == 0
             at += 6
         elif tag == 0x39 or tag == 0x41:
             if stop - at < 9:
                 return FAIL
             value = word_at(at + 1)
-            idle |= value == 0
+            idle = idle or value == 0
             put_word(span + 8 * (START if tag == 0x39 else END), value)
             at += 9
         elif tag == 0x30 or tag == 0x50 or tag == 0x60 or tag == 0x70:
-            value, at = number(at + 1, stop)
-            if at < 0 or value < 0 or value > (0x7FFFFFFF if tag == 0x30 else 0xFFFFFFFF):
+            value, at = read_count(at + 1, stop)
+            if at < 0 or (tag == 0x30 and value > 0x7FFFFFFF):
                 return FAIL
-            idle |= value == 0
+            idle = idle or value == 0
             if tag == 0x30:
                 put_word(span + 8 * KIND, value)
         else:
@@ -392,10 +214,11 @@ def _fields(context: int, at: int, stop: int, span: int) -> int:
             answer = _some_field(context, tag, start, end, span, position)
             if answer < 0:
                 return answer
-            idle |= start == end and (tag == 0x1A or tag == 0x22 or tag == 0x2A)
-            position += tag == 0x5A
+            idle = idle or answer & IDLE != 0 or (start == end and (tag == 0x1A or tag == 0x22 or tag == 0x2A))
+            if tag == 0x5A:
+                position += 1
             at = end
-    return idle
+    return IDLE if idle else 0
 
 
 @called
@@ -418,11 +241,11 @@ def _span(context: int, at: int, stop: int) -> int:
     put_word(span + 8 * LAST_ATTRIBUTE, word_at(context + 24 * ATTRIBUTES + 16))
     put_word(span + 8 * OF_SCOPE, word_at(context + 24 * SCOPES + 16) - 1)
     size = stop - at
-    if answer == 1:
+    if answer == IDLE:
         scratch = word_at(context + 8 * SCRATCH)
-        size, at = _without_defaults(at, stop, scratch), scratch
+        size, at = without_defaults(at, stop, scratch), scratch
     digest = xxh3(at, size, word_at(context + 8 * SECRET_AT), context + 8 * TOTALS)
-    put_word(span + 8 * CONTENT_HASH, digest)  # type: ignore[arg-type]
+    put_word(span + 8 * CONTENT_HASH, digest)
     return 0
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 
-from receiver.wire_layout import TABLES, WORDS
+from receiver.wire_layout import FULL_TABLE, SECRET_AT, TABLES, WORDS
 from receiver.wire_xxh3 import SECRET
-from receiver.wire_layout import SECRET_AT
 
 _pa: Final[Any] = pyarrow
 
@@ -50,14 +49,13 @@ class Context:
         self._arrays[number] = array
         self.words[3 * number : 3 * number + 3] = address_of(array), len(array), count
 
-    def grow(self, numbers: Sequence[int]) -> None:
-        """Give tables that are more than half full twice the room."""
-        for number in numbers:
-            rows = self.rows(number)
-            if 2 * len(rows) >= len(self._arrays[number]):
-                array = np.empty((2 * len(self._arrays[number]) + 16, rows.shape[1]), dtype=np.int64)
-                array[: len(rows)] = rows
-                self._place(number, array, len(rows))
+    def grow(self) -> None:
+        """Give the table that was full twice the room."""
+        number = int(self.words[FULL_TABLE])
+        rows = self.rows(number)
+        array = np.empty((2 * len(self._arrays[number]) + 16, rows.shape[1]), dtype=np.int64)
+        array[: len(rows)] = rows
+        self._place(number, array, len(rows))
 
     def rows(self, number: int) -> NDArray[np.int64]:
         """The rows of a table in use; writing to them writes to the table."""

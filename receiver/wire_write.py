@@ -3,7 +3,6 @@
 import numpy as np
 
 from receiver.wire_layout import (
-    ATTRIBUTE_WORDS,
     BOOL,
     COLUMN_WORDS,
     COLUMNS,
@@ -25,7 +24,19 @@ from receiver.wire_layout import (
     VALID_AT,
     VIEWS_AT,
 )
-from receiver.wire_memory import byte_at, called, half_at, inlined, marks_at, move, put_byte, put_half, put_word, trailing_zeros, word_at
+from receiver.wire_memory import (
+    byte_at,
+    called,
+    half_at,
+    inlined,
+    marks_at,
+    move,
+    put_byte,
+    put_half,
+    put_word,
+    trailing_zeros,
+    word_at,
+)
 from receiver.wire_read import piece
 
 _NULL = 0x6C6C756E  # "null" in the order of bytes in memory
@@ -67,7 +78,7 @@ def put_number(target: int, value: int) -> int:
             limit *= np.uint64(10)
     for place in range(digits - 1, -1, -1):
         shorter = rest // np.uint64(10)
-        put_byte(target + place, np.int64(rest - shorter * np.uint64(10)) + 0x30)  # type: ignore[arg-type]
+        put_byte(target + place, np.int64(rest - shorter * np.uint64(10)) + 0x30)
         rest = shorter
     return target + digits
 
@@ -156,7 +167,7 @@ def pooled(context: int, kind: int, value: int) -> int:
 @inlined
 def put_json(context: int, target: int, kind: int, value: int, size: int) -> int:
     """Write a value as JSON; where it ends."""
-    if kind == STRING or kind == TEXT:
+    if kind in (STRING, TEXT):
         put_byte(target, 0x22)
         target += 1
         if kind == STRING:
@@ -188,9 +199,9 @@ def put_json(context: int, target: int, kind: int, value: int, size: int) -> int
 @inlined
 def put_text(context: int, column: int, row: int, kind: int, value: int, size: int) -> None:
     """Make a value the cell of a wide column; nothing where it has no text."""
-    if kind == STRING or kind == TEXT:
+    if kind in (STRING, TEXT):
         put_cell(context, column, row, value, size)
-    elif kind == DOUBLE or kind == ODD:
+    elif kind in (DOUBLE, ODD):
         source = pooled(context, kind, value) + 16
         if word_at(source + 8) >= 0:
             put_cell(context, column, row, word_at(source), word_at(source + 8))
@@ -198,6 +209,3 @@ def put_text(context: int, column: int, row: int, kind: int, value: int, size: i
         scratch = word_at(context + 8 * SCRATCH)
         end = put_json(context, scratch, kind, value, size)
         put_cell(context, column, row, scratch, end - scratch)
-
-
-__all__ = ["ATTRIBUTE_WORDS", "pooled", "put_cell", "put_json", "put_number", "put_text", "size_of_value"]

@@ -4,11 +4,26 @@ Follows the specification: https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhas
 """
 
 import struct
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from receiver.wire_memory import add_stripe, bits_at, byte_at, called, folded_product, half_at, inlined, put_word, word_at
+from receiver.wire_memory import (
+    add_stripe,
+    bits_at,
+    byte_at,
+    called,
+    folded_product,
+    half_at,
+    inlined,
+    put_word,
+    word_at,
+)
+
+_FIRST_TOTALS: Final = (
+    0xC2B2AE3D, 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
+    0x85EBCA77C2B2AE63, 0x85EBCA77, 0x27D4EB2F165667C5, 0x9E3779B1,
+)  # fmt: skip
 
 SECRET_SIZE: Final = 192
 SECRET: Final = np.frombuffer(
@@ -18,11 +33,7 @@ SECRET: Final = np.frombuffer(
         "a8fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364eac5ac8334d3ebc3c581a0fffa1363eb"
         "170ddd51b7f0da49d316552629d4689e2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e"
     )
-    + struct.pack(
-        "<8Q",
-        0xC2B2AE3D, 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
-        0x85EBCA77C2B2AE63, 0x85EBCA77, 0x27D4EB2F165667C5, 0x9E3779B1,
-    ),  # fmt: skip
+    + struct.pack("<8Q", *_FIRST_TOTALS),
     dtype=np.uint8,
 )
 """The secret of the specification and the first totals of long hashes; the functions take its address."""
@@ -36,7 +47,7 @@ _MX2: Final = np.uint64(0x9FB21C651E98DF25)
 
 
 @inlined
-def _xx64(number: np.uint64) -> np.uint64:
+def _xx64(number: np.uint64) -> Any:
     number ^= number >> np.uint64(33)
     number *= _P64_2
     number ^= number >> np.uint64(29)
@@ -45,14 +56,14 @@ def _xx64(number: np.uint64) -> np.uint64:
 
 
 @inlined
-def _last(number: np.uint64) -> np.uint64:
+def _last(number: np.uint64) -> Any:
     number ^= number >> np.uint64(37)
     number *= _MX1
     return number ^ (number >> np.uint64(32))
 
 
 @inlined
-def _swapped(number: np.uint64) -> np.uint64:
+def _swapped(number: np.uint64) -> Any:
     turned = np.uint64(0)
     for _ in range(8):
         turned = (turned << np.uint64(8)) | (number & np.uint64(0xFF))
@@ -61,12 +72,12 @@ def _swapped(number: np.uint64) -> np.uint64:
 
 
 @inlined
-def _rotated(number: np.uint64, by: int) -> np.uint64:
+def _rotated(number: np.uint64, by: int) -> Any:
     return (number << np.uint64(by)) | (number >> np.uint64(64 - by))
 
 
 @called
-def _of_16(at: int, size: int, secret: int) -> np.uint64:
+def _of_16(at: int, size: int, secret: int) -> Any:
     """Up to 16 bytes."""
     length = np.uint64(size)
     if size > 8:
@@ -88,12 +99,12 @@ def _of_16(at: int, size: int, secret: int) -> np.uint64:
 
 
 @inlined
-def _mixed(at: int, secret: int) -> np.uint64:
+def _mixed(at: int, secret: int) -> Any:
     return folded_product(bits_at(at) ^ bits_at(secret), bits_at(at + 8) ^ bits_at(secret + 8))
 
 
 @called
-def _of_240(at: int, size: int, secret: int) -> np.uint64:
+def _of_240(at: int, size: int, secret: int) -> Any:
     """17 to 240 bytes."""
     total = np.uint64(size) * _P64_1
     if size <= 128:
@@ -114,11 +125,11 @@ def _of_240(at: int, size: int, secret: int) -> np.uint64:
 def _scramble(totals: int, secret: int) -> None:
     for lane in range(0, 64, 8):
         total = bits_at(totals + lane)
-        put_word(totals + lane, (total ^ (total >> np.uint64(47)) ^ bits_at(secret + 128 + lane)) * _P32_1)  # type: ignore[arg-type]
+        put_word(totals + lane, (total ^ (total >> np.uint64(47)) ^ bits_at(secret + 128 + lane)) * _P32_1)
 
 
 @called
-def _of_many(at: int, size: int, secret: int, totals: int) -> np.uint64:
+def _of_many(at: int, size: int, secret: int, totals: int) -> Any:
     """More than 240 bytes, in stripes of 64 and blocks of 16 stripes."""
     for lane in range(0, 64, 8):
         put_word(totals + lane, word_at(secret + SECRET_SIZE + lane))
@@ -136,8 +147,8 @@ def _of_many(at: int, size: int, secret: int, totals: int) -> np.uint64:
 
 
 @inlined
-def xxh3(at: int, size: int, secret: int, totals: int) -> np.uint64:
-    """The hash of ``size`` bytes; ``secret`` is the address of ``SECRET``, at ``totals`` there is room for 64 bytes."""
+def xxh3(at: int, size: int, secret: int, totals: int) -> Any:
+    """The hash of ``size`` bytes; ``secret`` is the address of ``SECRET``, ``totals`` that of room for 64 bytes."""
     if size <= 16:
         return _of_16(at, size, secret)
     if size <= 240:
