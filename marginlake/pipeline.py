@@ -93,9 +93,7 @@ def without_nul(frame: pl.DataFrame, safe: Collection[str] = ()) -> pl.DataFrame
     that meets it fail. Texts that are JSON have their NULs escaped and stay as they are. `safe`: columns without any.
     """
     texts = [
-        name
-        for name, dtype in frame.schema.items()
-        if dtype == pl.String and name != "attributes" and name not in safe
+        name for name, dtype in frame.schema.items() if dtype == pl.String and name != "attributes" and name not in safe
     ]
     found = frame.select(pl.col(texts).str.contains("\0", literal=True).any())
     spoilt = [name for name in texts if found[name].item()]
