@@ -43,7 +43,8 @@ def likeness(calls: pl.DataFrame) -> pl.Expr:
     scope = pl.col("scope_name").fill_null("")
     request, record = has_note("stream_request"), has_note("stream_record")
     counted = (pl.col("usage_source") != "missing") & (pl.col("input_tokens") > 0)
-    callback = scope.str.contains(_CALLBACKS)
+    scopes = calls["scope_name"].drop_nulls().unique()  # few, and the pattern is slow
+    callback = scope.is_in(scopes.filter(scopes.str.contains(_CALLBACKS)).implode())
     side = (
         pl.when(request).then(pl.lit("q"))
         .when(record).then(pl.lit("r"))

@@ -16,9 +16,12 @@ from marginlake.pipeline import prepare
 from marginlake.rules import Rules, rules_from
 from pricing_tables.price import price_calls
 from receiver.decode import decode_traces
+from receiver.decode_messages import decode_messages
 from receiver.dialects import to_calls
 from receiver.identity import own_identity
 from receiver.journal import Journal, Kind, Record
+from receiver.wire_decode import scan_payloads
+from receiver.wire_ready import Decode, wait_until_ready
 
 _PAYLOADS = 8
 _JOURNAL_BYTES = 1 << 30
@@ -29,17 +32,20 @@ def measure(seconds: float, connections: int, lake_dir: Path) -> dict[str, float
     """Spans per second of each station alone, `seconds` each; `lake_dir` holds the lake that a run has left.
 
     transport: the same generator against a gRPC server that only acknowledges. journal: append with its sync. decode:
-    bytes to frames. prepare: decode, dialects, prices and signals. price: calls to costs (in calls, not spans, per
-    second: `price_calls`). commit: the rows that a run wrote, appended in transactions of the same size.
+    bytes to frames, by the compiled scanner, and by messages, which answer until that is ready. prepare: decode,
+    dialects, prices and signals. price: calls to costs (in calls, not spans, per second: `price_calls`). commit: the
+    rows that a run wrote, appended in transactions of the same size.
     """
     rules = rules_from(Config(), None)
+    wait_until_ready()
     payloads = [(template.fill(), time.time_ns()) for template in templates(_PAYLOADS, seed=77)]
     with acknowledging_server() as address:
         transport = generate(address, seconds=seconds, connections=connections).spans_per_second
     return {
         "transport": transport,
         "journal": _journal(payloads, seconds),
-        "decode": _decode(payloads, rules, seconds),
+        "decode_messages": _decode(decode_messages, payloads, rules, seconds),
+        "decode": _decode(scan_payloads, payloads, rules, seconds),
         "prepare": _prepare(payloads, rules, seconds),
         "price_calls": _price(payloads, rules, seconds),
         "commit": _commit(lake_dir, seconds),
@@ -60,8 +66,8 @@ def _journal(payloads: list[tuple[bytes, int]], seconds: float) -> float:
         return _rate(append, seconds, most_rounds=_JOURNAL_BYTES // size)
 
 
-def _decode(payloads: list[tuple[bytes, int]], rules: Rules, seconds: float) -> float:
-    return _rate(lambda: decode_traces(payloads, rules.wanted).spans.height, seconds)
+def _decode(decode: Decode, payloads: list[tuple[bytes, int]], rules: Rules, seconds: float) -> float:
+    return _rate(lambda: decode(payloads, rules.wanted).spans.height, seconds)
 
 
 def _prepare(payloads: list[tuple[bytes, int]], rules: Rules, seconds: float) -> float:

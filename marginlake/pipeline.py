@@ -5,7 +5,7 @@ calls but are not understood are listed. The live service, `import` and the rebu
 `prepare`; only the shell around it differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -37,6 +37,7 @@ _SPANS = {
 }
 _SIGNALS = {**TABLES["signals"].polars_schema, "content_hash": pl.UInt64()}
 _KEY = ["trace_id", "span_id"]
+_OWN_WORDS = frozenset({"trace_id", "span_id", "parent_span_id", "kind", "status"})  # of decoded spans: hex and words
 _NO_HASH = pl.lit(None, dtype=pl.UInt64).alias("content_hash")
 _REJECTED = TABLES["rejected"].polars_schema
 
@@ -65,7 +66,7 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     rest = [record for record in records if record.kind is Kind.SIGNALS]
     payloads = [(record.payload, record.received_ns) for record in traces]
     decoded = decode_traces(payloads, rules.wanted, capture_content=rules.capture_content)
-    spans, events = without_nul(decoded.spans), without_nul(decoded.events)
+    spans, events = without_nul(decoded.spans, _OWN_WORDS), without_nul(decoded.events)
     read = [_read_spans(version, events, payloads, rules) for version in _versions(spans)]
     rest_signals, unreadable = map(
         without_nul, signals_from_rest([(record.payload, record.received_ns) for record in rest])
@@ -85,13 +86,15 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     )
 
 
-def without_nul(frame: pl.DataFrame) -> pl.DataFrame:
+def without_nul(frame: pl.DataFrame, safe: Collection[str] = ()) -> pl.DataFrame:
     """The frame with U+FFFD for every NUL in its texts: neither SQLite nor Postgres, where catalogs live, has any.
 
     DuckLake sends the values one looks for into its catalog, so a single id with a NUL would make every later commit
-    that meets it fail. Texts that are JSON have their NULs escaped and stay as they are.
+    that meets it fail. Texts that are JSON have their NULs escaped and stay as they are. `safe`: columns without any.
     """
-    texts = [name for name, dtype in frame.schema.items() if dtype == pl.String and name != "attributes"]
+    texts = [
+        name for name, dtype in frame.schema.items() if dtype == pl.String and name != "attributes" and name not in safe
+    ]
     found = frame.select(pl.col(texts).str.contains("\0", literal=True).any())
     spoilt = [name for name in texts if found[name].item()]
     return frame.with_columns(pl.col(spoilt).str.replace_all("\0", "\ufffd", literal=True)) if spoilt else frame

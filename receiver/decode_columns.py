@@ -61,7 +61,7 @@ def spans_frame(blocks: Sequence[Block], codes: AttributeCodes) -> pl.DataFrame:
     """Columns ``SPAN_SCHEMA``, then ``@r:KEY`` and ``@KEY``, each sorted by key; the rows of the blocks in order."""
     sizes = np.fromiter((len(block.names) for block in blocks), np.int64, len(blocks))
     received_ns = np.fromiter((block.origin.received_ns for block in blocks), np.int64, len(blocks)).repeat(sizes)
-    start_us, duration_ns, clocks = _times(
+    start_us, duration_ns, clocks = times(
         np.fromiter(_chained(block.starts for block in blocks), np.uint64),
         np.fromiter(_chained(block.ends for block in blocks), np.uint64),
         received_ns,
@@ -88,10 +88,10 @@ def spans_frame(blocks: Sequence[Block], codes: AttributeCodes) -> pl.DataFrame:
         _hex("span_id", _chained(block.span_ids for block in blocks), 8),
         _hex("parent_span_id", (parent or NO_SPAN for block in blocks for parent in block.parent_ids), 8),
         text("name", _chained(block.names for block in blocks)),
-        _word("kind", _chained(block.kinds for block in blocks), KINDS),
+        words_of("kind", _chained(block.kinds for block in blocks), KINDS),
         pl.Series("start_time", start_us).cast(UTC_MICROS),
         pl.Series("duration_ns", duration_ns),
-        _word("status", _chained(block.statuses for block in blocks), STATUSES),
+        words_of("status", _chained(block.statuses for block in blocks), STATUSES),
         text("status_message", _chained(block.messages for block in blocks)),
         shared("service_name", (origin.service_name for origin in origins)),
         shared("scope_name", (origin.scope_name for origin in origins)),
@@ -110,7 +110,7 @@ def _chained(parts: Iterable[Sequence[_T]]) -> "chain[_T]":
     return chain.from_iterable(parts)
 
 
-def _times(
+def times(
     starts: NDArray[np.uint64], ends: NDArray[np.uint64], received_ns: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[int, bytes]]:
     """Start in microseconds, duration in nanoseconds, and by row what is said of a start that is not the sender's."""
@@ -135,8 +135,8 @@ def _hex(name: str, ids: Iterable[bytes], width: int) -> pl.Series:
     return hex_digits(hexlify(joined), 2 * width, given, name)
 
 
-def _word(name: str, numbers: Iterable[int], words: Sequence[str]) -> pl.Series:
+def words_of(name: str, numbers: Iterable[int], words: Sequence[str]) -> pl.Series:
     """Enumeration numbers as words; the first word for those of a later version."""
-    indexes: NDArray[Any] = np.fromiter(numbers, np.int64)
+    indexes: NDArray[Any] = numbers if isinstance(numbers, np.ndarray) else np.fromiter(numbers, np.int64)
     known = (indexes >= 0) & (indexes < len(words))
     return pl.Series(name, words, dtype=pl.String)[pl.Series(np.where(known, indexes, 0).astype(np.uint32))]

@@ -26,26 +26,31 @@ class EventRows:
         self._capture_content = capture_content
         self._rows: list[tuple[object, ...]] = []
         self._wide: dict[str, list[str | None]] = {}
+        self.payloads: list[int] = []
+        """By row: the place of the payload among those given."""
 
-    def add(self, spans: list[SpanView], hashes: list[int]) -> None:
-        """Take the events of accepted spans, given with the content hash of each."""
+    def add(self, spans: list[SpanView], hashes: list[int], payload: int) -> None:
+        """Take the events of accepted spans of a payload, given with the content hash of each."""
         for span, content_hash in zip(spans, hashes, strict=True):
             if span.events:
                 for position, event in enumerate(span.events):
                     if self._is_wanted(event):
-                        self._add(span, position, event, content_hash)
+                        self.add_event((span.trace_id, span.span_id), position, event, content_hash, payload)
 
     def _is_wanted(self, event: Any) -> bool:
         return event.name in self._wanted.event_names or any(pair.key == SIGNAL_EVENT_KEY for pair in event.attributes)
 
-    def _add(self, span: SpanView, position: int, event: Any, content_hash: int) -> None:
+    def add_event(self, ids: tuple[bytes, bytes], position: int, event: Any, content_hash: int, payload: int) -> None:
+        """Take an event that is wanted; ``position`` is its place among the events of its span."""
+        trace_id, span_id = ids
         row = len(self._rows)
+        self.payloads.append(payload)
         stored = json_object(event.attributes, capture_content=self._capture_content)
         time_ns = event.time_unix_nano
         self._rows.append(
             (
-                span.trace_id.hex(),
-                span.span_id.hex(),
+                trace_id.hex(),
+                span_id.hex(),
                 position,
                 event.name,
                 time_ns // 1000 if time_ns >= EARLIEST_START_NS else None,

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from google.protobuf.message import DecodeError
 
-from receiver import decode
+from receiver import decode_messages
 from receiver.decode import Wanted, decode_traces
 from receiver.decode_codes import BULK_CODES, KEPT_CODES, NOTHING, AttributeCodes
 from tests.receiver.otlp_payloads import RECEIVED_NS, attributes, payload, span
@@ -103,4 +103,4 @@ def test_settings_that_come_and_go_do_not_pile_up():
     for number in range(20):
         decode_traces([(payload(span({"n": 1})), RECEIVED_NS)], Wanted(frozenset({str(number)})))
 
-    assert len(decode._IDLE_CODES) <= 4
+    assert len(decode_messages._IDLE_CODES) <= 4

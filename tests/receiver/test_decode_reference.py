@@ -1,4 +1,4 @@
-"""The decoder agrees with the plain one, to the byte, whatever arrives and whatever it has learned before."""
+"""Both decoders agree with the plain one, to the byte, whatever arrives and whatever they have learned before."""
 
 import struct
 
@@ -10,7 +10,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from polars.testing import assert_frame_equal
 
 from receiver.decode import MalformedPayload, Wanted, decode_traces, inspect_traces
+from receiver.decode_messages import decode_messages
 from receiver.dialects import WANTED_KEYS
+from receiver.wire_decode import scan_payloads
 from tests.receiver.otlp_payloads import DIALECT_CAPTURES, RECEIVED_NS, START_NS, attributes, event, payload, span
 from tests.receiver.reference_decoder import reference_decode
 
@@ -20,6 +22,8 @@ KEYS = [
     "token", "url.full", "resource", "span.resource", "marginlake.clock", "", 'quo"te\n', "k" * 127, "k" * 128, "naïve",
 ]  # fmt: skip
 WANTED = Wanted(frozenset(KEYS[:8]) - {"app.step"}, frozenset({"region", "service.name"}), frozenset({"gen_ai.choice"}))
+
+pytestmark = [pytest.mark.usefixtures("scanner"), pytest.mark.timeout(600)]  # the first may compile
 
 scalars = st.one_of(
     st.text(max_size=12),
@@ -75,8 +79,8 @@ def assert_agree(bodies, wanted=WANTED, *, capture_content=False):
     """Twice: as the decoder meets the attributes, and as it knows them."""
     batch = [(body, RECEIVED_NS + index * 1000) for index, body in enumerate(bodies)]
     expected = reference_decode(batch, wanted, capture_content=capture_content)
-    for _ in range(2):
-        decoded = decode_traces(batch, wanted, capture_content=capture_content)
+    for decode in (decode_messages, decode_messages, scan_payloads, scan_payloads):
+        decoded = decode(batch, wanted, capture_content=capture_content)
         assert_frame_equal(decoded.spans, expected.spans)
         assert_frame_equal(decoded.events, expected.events)
         assert_frame_equal(decoded.rejected, expected.rejected)
