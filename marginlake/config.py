@@ -18,8 +18,9 @@ from pricing_tables.own_fields import moment
 
 FILE_NAME = "marginlake.toml"
 PREFIX = "MARGINLAKE_"
-OTHER_VARIABLES = frozenset({"MARGINLAKE_CONFIG", "MARGINLAKE_DEBUG", "MARGINLAKE_TOKENIZERS"})
-"""Variables that are no settings: where the file is, whether failures come with a traceback, where rank files lie."""
+OTHER_VARIABLES = frozenset({"MARGINLAKE_CONFIG", "MARGINLAKE_DEBUG", "MARGINLAKE_SCANNER", "MARGINLAKE_TOKENIZERS"})
+"""Variables that are no settings: where the file is, whether failures come with a traceback, whether the decoder may be
+compiled, where rank files lie."""
 
 MIB = 1 << 20
 
