@@ -14,8 +14,9 @@ from analytics.period import Period
 from lake.definitions import Table, quoted
 from lake.schema import TABLES, VIEWS
 
-BOOKKEEPING = ("ingest_log", "key_directory", "schema_migrations")
-"""Tables that say how this lake came about; of no use outside of it, and only in a DuckDB file."""
+BOOKKEEPING = ("ingest_log", "key_directory", "margin_rollup", "rolled_days", "schema_migrations")
+"""Tables that say how this lake came about or what views have worked out; of no use outside of it, and only in a DuckDB
+file."""
 
 EXPORTED = tuple(name for name in TABLES if name not in BOOKKEEPING)
 MANIFEST = "manifest.json"

@@ -13,7 +13,7 @@ from marginlake.config import Config, ConfigError
 from marginlake.importer import Imported, import_file
 from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Record
-from tests.marginlake.lakes import REVENUE, broken, captured, differences, land_batches, rules, tables_of, traces
+from tests.marginlake.lakes import REVENUE, VALUE, broken, captured, differences, land_batches, rules, tables_of, traces
 from tests.receiver.otlp_payloads import payload, span
 
 SENT = {"acme.llm.model": "gpt-4o", "acme.llm.tokens.in": 1000, "acme.llm.tokens.out": 100}
@@ -25,7 +25,8 @@ BILLED = {"marginlake.signal.event_name": "chat_message", "customer.id": "globex
 def mapped(fields: dict[str, Any], **section: Any) -> Rules:
     """The rules of a service with a dialect for the wrapper."""
     dialect = {"detect": {"attribute": "acme.llm.model"}, "fields": fields, **section}
-    return rules_from(Config(revenue=REVENUE, dialects={"acme_llm": dialect}), None)
+    settings = {"revenue": REVENUE, "value": {"metric": VALUE}, "dialects": {"acme_llm": dialect}}
+    return rules_from(Config.model_validate(settings), None)
 
 
 def request(*attributes: dict[str, Any], milliseconds: int = 5) -> bytes:
