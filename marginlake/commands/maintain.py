@@ -3,22 +3,19 @@
 import sys
 
 from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir
+from marginlake.commands.writing import lake_to_change
 from marginlake.config import load
-from marginlake.failures import CommandError
 from marginlake.logs import configure_logs
 
 
 def maintain(*, data: DataDir = DEFAULT_DATA, config: ConfigFile = None) -> int:
     """Merge small files, expire old snapshots, delete files nobody can be reading; also beside a running service."""
-    from lake.connect import Lake
     from lake.maintain import maintain as run_maintenance
     from marginlake.upkeep import policy_of
 
     configure_logs()
     settings = load(config, data)
-    if not (data / "catalog.sqlite").is_file():
-        raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
-    with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
+    with lake_to_change(data, settings) as lake:
         report = run_maintenance(lake, policy_of(settings))
     sys.stdout.write(
         f"{report.files_merged} files merged, {report.files_rewritten} rewritten, {report.snapshots_expired} snapshots "

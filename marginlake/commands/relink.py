@@ -2,10 +2,10 @@
 
 import sys
 
-from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, moment
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, period_of
 from marginlake.commands.progress import progress_bar
+from marginlake.commands.writing import lake_to_change
 from marginlake.config import load
-from marginlake.failures import CommandError, UsageError
 from marginlake.logs import configure_logs
 
 
@@ -18,24 +18,17 @@ def relink(
     dry_run: DryRun = False,
 ) -> int:
     """Recompute links and margins from spans and signals; writes only what differs, so twice is once."""
-    from analytics.period import Period
     from analytics.relink import relink as recompute_links
-    from lake.connect import Lake
     from marginlake.adoption import adopt, catch_up, rules_in
     from marginlake.price_book import record_catalog
 
     configure_logs()
     settings = load(config, data)
-    period = Period(moment(from_), moment(to))
-    if period.start and period.end and period.start >= period.end:
-        raise UsageError("--from must be before --to")
-    if not (data / "catalog.sqlite").is_file():
-        raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
-    with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
+    period = period_of(from_, to)
+    with lake_to_change(data, settings) as lake:
         rules = rules_in(lake, settings, data)
         if not dry_run:
             adopt(lake, settings, rules)
-        if not dry_run:
             lake.run(lambda tx: record_catalog(tx, rules.catalog, rules.price_again.book))
         with progress_bar("relink", "traces") as tell:
             changes = recompute_links(lake, rules.events, rules.price_again, period, dry_run=dry_run, progress=tell)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from marginlake.commands.interrupts import InterruptFlag
-from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, moment
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, period_of
 from marginlake.commands.progress import progress_bar
+from marginlake.commands.writing import lake_to_change
 from marginlake.config import load
-from marginlake.failures import CommandError, UsageError
 from marginlake.logs import configure_logs
 from marginlake.output import write_result
 
@@ -35,23 +35,17 @@ def reprice(
     dry_run: DryRun = False,
 ) -> int:
     """Price the period's calls again: shows what changes, then changes it. Interrupted, it goes on when run again."""
-    from analytics.period import Period
     from analytics.period_mates import settle_periods
     from analytics.reprice import reprice as price_anew
     from analytics.reprice_difference import difference
-    from lake.connect import Lake
     from marginlake.adoption import adopt, catch_up, rules_in
     from marginlake.new_prices import new_prices, under
     from marginlake.upkeep import settle_shared_hours
 
     configure_logs()
     settings = under(load(config, data), catalog)
-    period = Period(moment(from_), moment(to))
-    if period.start and period.end and period.start >= period.end:
-        raise UsageError("--from must be before --to")
-    if not (data / "catalog.sqlite").is_file():
-        raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
-    with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
+    period = period_of(from_, to)
+    with lake_to_change(data, settings) as lake:
         rules = rules_in(lake, settings, data)
         new = new_prices(settings, rules)
         with progress_bar("compare", "calls") as tell:

@@ -3,10 +3,10 @@
 import sys
 
 from marginlake.commands.interrupts import InterruptFlag
-from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, moment
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, period_of
 from marginlake.commands.progress import progress_bar
+from marginlake.commands.writing import lake_to_change
 from marginlake.config import load
-from marginlake.failures import CommandError, UsageError
 from marginlake.logs import configure_logs
 
 
@@ -19,19 +19,13 @@ def revalue(
     dry_run: DryRun = False,
 ) -> int:
     """Recompute delivered value by the value models in force; writes only what differs, so twice is once."""
-    from analytics.period import Period
     from analytics.revalue import revalue as value_again
-    from lake.connect import Lake
     from marginlake.adoption import adopt, rules_in
 
     configure_logs()
     settings = load(config, data)
-    period = Period(moment(from_), moment(to))
-    if period.start and period.end and period.start >= period.end:
-        raise UsageError("--from must be before --to")
-    if not (data / "catalog.sqlite").is_file():
-        raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
-    with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
+    period = period_of(from_, to)
+    with lake_to_change(data, settings) as lake:
         rules = rules_in(lake, settings, data)
         if not dry_run:
             adopt(lake, settings, rules)

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from marginlake.commands.interrupts import InterruptFlag
 from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir, DryRun, From, To, moment
 from marginlake.commands.progress import progress_bar
+from marginlake.commands.writing import lake_to_change
 from marginlake.config import load
-from marginlake.failures import CommandError, UsageError
+from marginlake.failures import UsageError
 from marginlake.logs import configure_logs
 
 
@@ -26,7 +27,6 @@ def rollup(
     from analytics.period import Period
     from analytics.rollup import rollup as roll_up
     from analytics.rollup import unrolled
-    from lake.connect import Lake
 
     configure_logs()
     settings = load(config, data)
@@ -34,9 +34,7 @@ def rollup(
     period = Period(moment(from_), min(moment(to) or now, now))
     if period.start and period.end and period.start >= period.end:
         raise UsageError("--from must be before --to, and in the past")
-    if not (data / "catalog.sqlite").is_file():
-        raise CommandError(f"no lake at {data}: run `marginlake serve`, `demo` or `import` with --data first")
-    with Lake.open(data, memory_limit=settings.lake.memory_limit, threads=settings.lake.threads) as lake:
+    with lake_to_change(data, settings) as lake:
         if dry_run:
             todo = unrolled(lake, period)
             events, calls = (int(todo[name].sum()) for name in ("events", "calls"))
