@@ -6,9 +6,11 @@ kept relative to the table's, and upkeep merges and deletes it. Like DuckLake's 
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -47,21 +49,66 @@ def write_rows(path: Path, table: Table, rows: pl.DataFrame) -> None:
     Until `name_file` and a COMMIT the file belongs to nobody; one that stays so is removed by upkeep.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(
-        _arrow(rows, table),
-        path,
-        row_group_size=_ROW_GROUP,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=_repeating(rows, table),
-        store_decimal_as_integer=True,
-        store_schema=False,
-    )
+    with path.open("wb") as file:
+        pq.write_table(
+            _arrow(rows, table),
+            file,
+            row_group_size=_ROW_GROUP,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=_repeating(rows, table),
+            store_decimal_as_integer=True,
+            store_schema=False,
+        )
+        file.flush()
+        # here, where nobody waits for it, rather than at COMMIT
+        os.fsync(file.fileno())
 
 
 def name_file(connection: duckdb.DuckDBPyConnection, table: Table, path: Path) -> None:
     """Make the file's rows rows of the table, in the transaction that `connection` has open."""
     connection.execute(f"CALL ducklake_add_data_files('lake', {quoted(table.name)}, {quoted(str(path))})")
+
+
+class Writer:
+    """The files of one transaction: written by a thread of its own while the transaction goes on.
+
+    A table's rows are to be read, changed or committed only after `finish` has named its files.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path):
+        self._connection = connection
+        self._folder = folder
+        self._thread: ThreadPoolExecutor | None = None
+        self._paths: list[Path] = []
+        self._pending: list[tuple[Table, Path, Future[None]]] = []
+
+    def write(self, table: Table, rows: pl.DataFrame) -> None:
+        """Begin to write rows (conformed to the table) to a file of their own."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="marginlake-parquet")
+        path = new_path(self._folder, table)
+        self._paths.append(path)
+        self._pending.append((table, path, self._thread.submit(write_rows, path, table, rows)))
+
+    def finish(self, table: Table | None = None) -> None:
+        """Make what is being written of the table (None: of all) rows of it. Raises OSError, duckdb.Error."""
+        wanted = [part for part in self._pending if table is None or part[0] is table]
+        self._pending = [part for part in self._pending if part not in wanted]
+        for owner, path, written in wanted:
+            written.result()
+            name_file(self._connection, owner, path)
+
+    def close(self) -> None:
+        """Wait until nothing is written any more."""
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+
+    def discard(self) -> None:
+        """Remove all files: of a transaction that will not be committed. Never after COMMIT was tried."""
+        self.close()
+        for path in self._paths:
+            path.unlink(missing_ok=True)
 
 
 def _arrow(rows: pl.DataFrame, table: Table) -> pa.Table:

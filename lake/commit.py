@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 from lake import bulk, directory
-from lake.definitions import Table, quoted
+from lake.definitions import Table
 from lake.errors import LakeError
 from lake.frames import as_arrow, changed_rows, conform
 from lake.given import given
@@ -48,11 +48,11 @@ class Transaction:
     ) -> None:
         self._connection = connection
         self._known = known
-        self._data = data if data is not None and bulk.can_hold(data) else None
-        self._files: list[Path] = []
+        self._files = bulk.Writer(connection, data) if data is not None and bulk.can_hold(data) else None
         self._hashes = directory.KeyHashes(connection)
-        self._entries: list[pl.DataFrame] = []
+        self._entries: dict[str, list[pl.DataFrame]] = {}
         self._positions: dict[str, int | None] = {}
+        self._stored_positions: dict[str, int] | None = None
         self._rolled: RolledDays | None = None
         self._wrote_rolled = False
         self._changed_days: set[date] = set()
@@ -61,6 +61,12 @@ class Transaction:
 
     def read(self, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
         """Rows of a query; `frames` are readable as tables of their names."""
+        return self._fetch(None, sql, **frames)
+
+    def _fetch(self, table: Table | None, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
+        """`read` for a query that reads no table but this one (None: any)."""
+        if self._files:
+            self._files.finish(table)
         return fetch(self._connection, sql, **frames)
 
     def append(self, table: str, frame: pl.DataFrame) -> int:
@@ -75,7 +81,7 @@ class Transaction:
         if rows.height == 0:
             return 0
         if target.lookups:
-            self._entries.append(directory.entries(self._hashes, target, rows))
+            self._entries.setdefault(table, []).append(directory.entries(self._hashes, target, rows))
         self._insert(target, rows)
         self._note_days(target, rows)
         return rows.height
@@ -130,7 +136,8 @@ class Transaction:
         selected = ", ".join(f'"{name}"' for name in columns)
         using = ", ".join(f'"{name}"' for name in names)
         condition = f" AND ({where_sql})" if where_sql else ""
-        return self.read(
+        return self._fetch(
+            target,
             f"SELECT {selected} FROM (SELECT * FROM {target.name} WHERE true{_within(target, ranges)}{condition}) "
             f"SEMI JOIN wanted_keys USING ({using})",
             wanted_keys=keys.select(names).unique(),
@@ -145,8 +152,11 @@ class Transaction:
     def _stored_progress(self, source: str) -> int | None:
         if self._known is not None and source in self._known.positions:
             return self._known.positions[source]
-        found = self.read(f"SELECT max(position) FROM ingest_log WHERE source = {quoted(source)}").item()
-        return None if found is None else int(found)
+        if self._stored_positions is None:
+            # all at once: a batch often is from several sources, and a query takes longer than its rows
+            sql = "SELECT source, max(position) FROM ingest_log GROUP BY source"
+            self._stored_positions = dict(self._fetch(INGEST_LOG, sql).iter_rows())
+        return self._stored_positions.get(source)
 
     def set_progress(self, source: str, position: int) -> None:
         """Record that `source` is taken in up to `position`, together with this transaction's rows.
@@ -174,10 +184,13 @@ class Transaction:
         sources, positions, now = list(self._moved), list(self._moved.values()), datetime.now(UTC)
         moved = {"source": sources, "position": positions, "updated_at": [now] * len(sources)}
         self.append("ingest_log", pl.DataFrame(moved, schema=INGEST_LOG.polars_schema))
-        filed = directory.merged(self._entries)
+        filed = directory.merged([part for parts in self._entries.values() for part in parts])
         if filed.height:
             batch = 1 + (self._known.batch if self._known else self._newest_batch())
             self._insert(KEY_DIRECTORY, conform(filed.with_columns(batch=pl.lit(batch, pl.Int64)), KEY_DIRECTORY))
+        if self._files:
+            self._files.finish()
+            self._files.close()
         known = self._known.rolled if self._known else None
         return Remembered(filed, self._positions, None if self._wrote_rolled else self._rolled or known)
 
@@ -185,7 +198,9 @@ class Transaction:
         """Which days are rolled up."""
         if self._rolled is None:
             known = self._known.rolled if self._known and not self._wrote_rolled else None
-            self._rolled = known or RolledDays.of(self.read("SELECT day, rolled_at, claim FROM rolled_days"))
+            self._rolled = known or RolledDays.of(
+                self._fetch(ROLLED_DAYS, "SELECT day, rolled_at, claim FROM rolled_days")
+            )
         return self._rolled
 
     def _note_days(self, table: Table, rows: pl.DataFrame, *, gone: bool = False) -> None:
@@ -211,25 +226,24 @@ class Transaction:
 
     def abandon(self) -> None:
         """Remove the files of a transaction that will not be committed. Never after COMMIT was tried."""
-        for path in self._files:
-            path.unlink(missing_ok=True)
+        if self._files:
+            self._files.discard()
 
     def _newest_batch(self) -> int:
-        return int(self.read("SELECT coalesce(max(batch), 0) FROM key_directory").item())
+        return int(self._fetch(KEY_DIRECTORY, "SELECT coalesce(max(batch), 0) FROM key_directory").item())
 
     def _delete(self, table: Table, keys: pl.DataFrame, ranges: list[directory.TimeRange] | None) -> None:
         self._forget_rolled_if(table)
         matches = " AND ".join(f'{table.name}."{column}" = doomed."{column}"' for column in keys.columns)
+        if self._files:
+            self._files.finish(table)
         with given(self._connection, doomed=keys.unique()):
             self._connection.execute(f"DELETE FROM {table.name} USING doomed WHERE {matches}{_within(table, ranges)}")
 
     def _insert(self, table: Table, rows: pl.DataFrame) -> None:
         self._forget_rolled_if(table)
-        if self._data is not None and rows.height >= bulk.MIN_ROWS:
-            path = bulk.new_path(self._data, table)
-            self._files.append(path)
-            bulk.write_rows(path, table, rows)
-            bulk.name_file(self._connection, table, path)
+        if self._files and rows.height >= bulk.MIN_ROWS:
+            self._files.write(table, rows)
             return
         self._connection.register("incoming", as_arrow(rows, table))
         try:
@@ -248,7 +262,9 @@ class Transaction:
             return None
         hashes = self._hashes.distinct(lookup, keys)
         stored = self._known.find(hashes) if self._known else directory.filed(self._connection, hashes)
-        return directory.time_ranges(pl.concat([stored, *directory.among(self._entries, hashes)]))
+        # what this transaction filed of other tables says nothing of this one
+        own = directory.among(self._entries.get(table.name, ()), hashes)
+        return directory.time_ranges(pl.concat([stored, *own]))
 
 
 def _within(table: Table, ranges: list[directory.TimeRange] | None) -> str:

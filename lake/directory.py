@@ -40,7 +40,9 @@ class KeyHashes:
 
     def distinct(self, lookup: Lookup, keys: pl.DataFrame) -> npt.NDArray[np.uint64]:
         """Distinct directory keys of `keys` (its column named like the lookup's), NULLs left out."""
-        texts = keys.select(_text(lookup)).unique().drop_nulls()
+        texts = keys.select(_text(lookup)).drop_nulls()
+        # keys of one trace mostly lie side by side: what repeats its neighbour needs no hashing
+        texts = texts.filter(_begins_run("text")).unique()
         return self.added(lookup.kind, texts)["key_hash"].to_numpy()
 
     def added(self, kind: str, texts: pl.DataFrame) -> pl.DataFrame:
@@ -74,12 +76,33 @@ def entries(hashes: KeyHashes, table: Table, frame: pl.DataFrame) -> pl.DataFram
     time = pl.col(table.time_column) if table.time_column else pl.lit(None, dtype=pl.Datetime("us", "UTC"))
     found = []
     for kind in dict.fromkeys(lookup.kind for lookup in table.lookups):
-        times = pl.concat(
-            [frame.select(_text(lookup), time.alias("first_time")) for lookup in table.lookups if lookup.kind == kind]
-        )
-        several = times.filter(pl.col("text").is_not_null()).with_columns(last_time="first_time")
-        found.append(hashes.added(kind, _windows(several, "text")).select(_NO_ENTRIES.columns))
+        texts = [_text(lookup) for lookup in table.lookups if lookup.kind == kind]
+        named = frame.select(time.alias("first_time"), *(text.alias(str(n)) for n, text in enumerate(texts)))
+        parts = [named.select(pl.col("0").alias("text"), "first_time")]
+        # a row that has the same text in several columns is filed once
+        parts += [
+            named.filter(pl.col(str(n)).ne_missing(pl.col("0"))).select(pl.col(str(n)).alias("text"), "first_time")
+            for n in range(1, len(texts))
+        ]
+        times = _runs(pl.concat(parts).filter(pl.col("text").is_not_null()))
+        found.append(hashes.added(kind, _windows(times, "text")).select(_NO_ENTRIES.columns))
     return pl.concat([_NO_ENTRIES, *found])
+
+
+def _begins_run(column: str) -> pl.Expr:
+    return pl.col(column).ne_missing(pl.col(column).shift(1))
+
+
+def _runs(times: pl.DataFrame) -> pl.DataFrame:
+    """text and first_time of rows as text, first_time and last_time of each run of one text; without loss of a time."""
+    starts = times.select(_begins_run("text").arg_true()).to_series()
+    if 2 * len(starts) >= times.height or times["first_time"].null_count():
+        return times.with_columns(last_time="first_time")
+    moments, at = times["first_time"].to_physical().to_numpy(), starts.to_numpy()
+    ends = {"first_time": np.minimum.reduceat(moments, at), "last_time": np.maximum.reduceat(moments, at)}
+    return times.select(pl.col("text").gather(starts)).with_columns(
+        pl.Series(name, values).cast(times.schema["first_time"]) for name, values in ends.items()
+    )
 
 
 def _text(lookup: Lookup) -> pl.Expr:

@@ -66,7 +66,8 @@ def import_files(
     `stop()` may end the work. A file that cannot be read is among the failures; the others are imported.
     """
     done, total = Imported(), sum(path.stat().st_size for path in paths if path.exists())
-    for read in ahead(batches(paths, rules, config, period or Period(), lake.progress, reading)):
+    at_first = _positions(lake).get
+    for read in ahead(batches(paths, rules, config, period or Period(), at_first, reading)):
         done.unreadable += read.unreadable
         done.failures += read.failures
         if read.positions:
@@ -103,13 +104,18 @@ def preview(
     """
     done, total = Imported(), sum(path.stat().st_size for path in paths if path.exists())
     seen = _Seen()
-    position = (lambda source: None) if lake is None else lake.progress
+    position = (_positions(lake) if lake is not None else {}).get
     for read in ahead(batches(paths, rules, config, period or Period(), position, reading)):
         done.unreadable += read.unreadable
         done.failures += read.failures
         _count(done, read, seen, lake)
         tell(read.bytes_done, total)
     return done
+
+
+def _positions(lake: Lake) -> dict[str, int]:
+    """Where each source stands, all in one look: what happens to one meanwhile, `land` notices."""
+    return dict(lake.read("SELECT source, position FROM ingest_progress").iter_rows())
 
 
 class _Seen:

@@ -12,16 +12,14 @@ from queue import Empty, Full, Queue
 from analytics.period import Period
 from marginlake.config import MIB, Config
 from marginlake.part import part_of
-from marginlake.pipeline import Prepared, Unreadable, merge, prepare_or_reject
+from marginlake.pipeline import Prepared, Unreadable, prepare_or_reject
 from marginlake.rules import Rules
 from receiver.journal.record import Record
 from receiver.otlp_files import BadPayload, ImportFileError, content_sha256, read_payloads
 
-CHUNK_BYTES = 32 * MIB
-"""Payload bytes that are prepared at a time..."""
-
 BATCH_BYTES = 128 * MIB
-"""...and committed together. At most three batches are in memory: being read, waiting, and being committed."""
+"""Payload bytes that are prepared and committed together: preparing and committing have a fixed cost each. At most
+three batches are in memory: being read, waiting, and being committed."""
 
 CLOCK_MARGIN = timedelta(days=1)
 """What was received longer than this before a period cannot belong to it, unless a sender's clock is so fast."""
@@ -65,12 +63,11 @@ def source_of(path: Path, rules: Rules, period: Period, reading: str = "") -> st
 
 @dataclass
 class _Gathered:
-    """What was read and is not prepared yet, and what is prepared and not given on yet."""
+    """What was read and is not given on yet."""
 
     records: list[Record] = field(default_factory=list)
     bad: list[Unreadable] = field(default_factory=list)
     size: int = 0
-    pieces: list[Prepared] = field(default_factory=list)
     positions: dict[str, int] = field(default_factory=dict)
     unreadable: int = 0
     failures: list[Failure] = field(default_factory=list)
@@ -91,22 +88,12 @@ def batches(
     """
     done, waiting = 0, _Gathered()
 
-    def prepare() -> None:
-        if waiting.records or waiting.bad:
-            prepared = prepare_or_reject(waiting.records, waiting.bad, rules)
-            waiting.pieces.append(part_of(prepared, period))
-            waiting.records, waiting.bad, waiting.size = [], [], 0
-
     def given() -> Read:
         nonlocal waiting
-        prepare()
-        pieces = waiting.pieces or [prepare_or_reject([], [], rules)]
-        read = Read(merge(pieces), waiting.positions, done, waiting.unreadable, waiting.failures)
+        prepared = part_of(prepare_or_reject(waiting.records, waiting.bad, rules), period)
+        read = Read(prepared, waiting.positions, done, waiting.unreadable, waiting.failures)
         waiting = _Gathered()
         return read
-
-    def prepared_bytes() -> int:
-        return sum(piece.payload_bytes for piece in waiting.pieces)
 
     earliest = None if period.start is None else period.start - CLOCK_MARGIN
     for path in paths:
@@ -127,10 +114,8 @@ def batches(
                         received_ns = item.received_ns or time.time_ns()
                         waiting.records.append(Record(item.index + 1, item.kind, received_ns, item.payload))
                         waiting.size += len(item.payload)
-                    if waiting.size >= CHUNK_BYTES:
-                        prepare()
-                        if prepared_bytes() >= BATCH_BYTES:
-                            yield given()
+                    if waiting.size >= BATCH_BYTES:
+                        yield given()
             done += size
         except (ImportFileError, OSError) as error:
             waiting.failures.append(Failure(path, error))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import threading
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +14,7 @@ import polars as pl
 import pytest
 
 from lake import bulk
+from lake.commit import Transaction
 from lake.connect import Lake
 from lake.definitions import Table
 from lake.maintain import Policy, maintain
@@ -110,13 +113,60 @@ def test_a_transaction_that_fails_leaves_no_file(lake: Lake, data_dir: Path, eve
     def fail() -> None:
         with lake.transaction() as tx:
             tx.append("spans", frame("spans", [span(2)]))
+            assert tx.read("SELECT count(*) FROM spans").item() == 2
             assert len(parquet_files(data_dir, "spans")) == len(before) + 1
+            tx.append("spans", frame("spans", [span(3)]))  # which is being written, or still to be
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert parquet_files(data_dir, "spans") == before
     assert lake.read("SELECT count(*) FROM spans").item() == 1
+
+
+def test_a_file_that_cannot_be_written_undoes_the_transaction(
+    lake: Lake, data_dir: Path, everything_in_bulk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        if "/spans/" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    append(lake, "event_margins", frame("event_margins", [margin("s1")]))
+    before = {table: parquet_files(data_dir, table) for table in TABLES}
+    monkeypatch.setattr("lake.bulk.os.fsync", full)
+
+    def work(tx: Transaction) -> None:
+        tx.append("event_margins", frame("event_margins", [margin("s2")]))
+        tx.append("spans", frame("spans", [span(1)]))
+
+    with pytest.raises(OSError, match="No space left"):
+        lake.run(work)
+    monkeypatch.undo()
+    assert {table: parquet_files(data_dir, table) for table in TABLES} == before
+    assert lake.read("SELECT count(*) FROM event_margins").item() == 1
+    append(lake, "spans", frame("spans", [span(1)]))
+    assert lake.read("SELECT count(*) FROM spans").item() == 1
+
+
+def test_a_transaction_goes_on_while_a_file_is_written_and_waits_for_it_where_it_must(
+    lake: Lake, everything_in_bulk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write, write_rows = threading.Event(), bulk.write_rows
+
+    def slowly(path: Path, table: Table, rows: pl.DataFrame) -> None:
+        assert may_write.wait(20)
+        write_rows(path, table, rows)
+
+    append(lake, "event_margins", frame("event_margins", [margin("s1")]))
+    monkeypatch.setattr(bulk, "write_rows", slowly)
+    with lake.transaction() as tx:
+        tx.append("spans", frame("spans", [span(1), span(2)]))
+        wanted = pl.DataFrame({"signal_id": ["s1"]})
+        assert tx.semi("event_margins", ["signal_id"], wanted, "signal_id").height == 1
+        may_write.set()
+        wanted = frame("spans", [span(2)]).select("trace_id", "span_id")
+        assert tx.semi("spans", ["span_id"], wanted, ["trace_id", "span_id"]).height == 1
+    assert lake.read("SELECT count(*) FROM spans").item() == 2
 
 
 def test_a_file_of_a_process_that_was_killed_goes_with_upkeep(lake: Lake, data_dir: Path) -> None:

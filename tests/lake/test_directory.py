@@ -1,19 +1,24 @@
 """The key directory answers exactly like reading everything, and spares the reading."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lake.connect import Lake
-from lake.directory import time_ranges
+from lake.directory import KeyHashes, time_ranges
+from lake.directory import entries as entries_of
+from lake.frames import conform
 from lake.schema import TABLES
 from tests.lake.rows import NOON, after, cost, frame, span, trace
 
+TRACE = TABLES["costs"].lookups[0]
 DIRECTORY = TABLES["key_directory"].polars_schema
 
 
@@ -86,6 +91,42 @@ def test_looking_up_finds_what_reading_everything_finds(
                 f"SELECT cost_id, occurred_at FROM costs SEMI JOIN asked USING ({column})", asked=keys
             )
             assert sorted(found.rows()) == sorted(everything.rows())
+
+
+FILED = st.tuples(st.integers(1, 3), st.integers(1, 3), st.none() | st.integers(1, 3), MOMENT, st.integers(1, 9))
+
+
+@given(st.lists(FILED, max_size=8))
+def test_every_key_of_every_row_is_filed_with_all_its_times(
+    runs: list[tuple[int, int, int | None, datetime, int]],
+) -> None:
+    rows = [
+        cost(own, "1", trace_number=of_id, at=at + timedelta(seconds=n), link_trace_id=other and trace(other))
+        | {"trace_id": trace(own)}
+        for own, of_id, other, at, length in runs
+        for n in range(length)
+    ]
+    expected: dict[str, tuple[datetime, datetime]] = {}
+    for row in rows:
+        for text in {row["trace_id"], row["link_trace_id"], row["cost_id"].split("_")[1]} - {None}:
+            first, last = expected.get(text, (row["occurred_at"],) * 2)
+            expected[text] = (min(first, row["occurred_at"]), max(last, row["occurred_at"]))
+    with duckdb.connect() as connection:
+        hashes = KeyHashes(connection)
+        filed = entries_of(hashes, TABLES["costs"], conform(frame("costs", rows), TABLES["costs"]))
+        keys = pl.DataFrame({"trace_id": [trace(number) for number in range(1, 5)]})
+        by_text = {text: hashes.distinct(TRACE, keys.filter(trace_id=text)).item() for text in keys["trace_id"]}
+    windows = {key: (first, last) for key, first, last in filed.iter_rows()}
+    assert windows == {by_text[text]: window for text, window in expected.items()}
+
+
+def test_a_key_with_a_row_without_time_is_filed_without() -> None:
+    rows = pl.DataFrame({"signal_id": ["a", "a", "a", "b"]}).with_columns(moment=pl.lit(NOON))
+    untimed = rows.with_columns(moment=pl.when(pl.int_range(4) != 1).then("moment"))
+    table = replace(TABLES["event_margins"], time_column="moment")
+    with duckdb.connect() as connection:
+        filed = entries_of(KeyHashes(connection), table, untimed)
+    assert sorted(filed["first_time"].to_list(), key=str) == [NOON, None]
 
 
 def test_unknown_keys_need_no_reading_at_all(lake: Lake, data_dir: Path) -> None:

@@ -190,7 +190,6 @@ class TestPeriod:
 
 
 def test_an_import_that_is_stopped_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "CHUNK_BYTES", 1)
     monkeypatch.setattr(reading, "BATCH_BYTES", 1)
     whole = land_batches(tmp_path / "whole", [captured()])
     segments = archive(tmp_path / "data", captured())
