@@ -52,6 +52,11 @@ class Component:
     priced_for: pl.DataFrame
     price: Pricer = field(repr=False)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stored is connected with the seeds."""
+        return all(rows.is_empty() for rows in (self.spans, self.calls, self.signals, self.other_signals))
+
 
 @dataclass(frozen=True)
 class Seeds:

@@ -86,18 +86,20 @@ def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: EventRules)
     costs = settled_prices(settle(owned, spans, signals), owned, part)
     bearers = pl.concat([signals, part.other_signals.join(signals, on="signal_id", how="anti")])
     links = link(costs, bearers)
+    # What is connected with nothing that is stored has nothing stored to compare with.
+    new = part.is_empty and fresh.gone_costs.is_empty() and fresh.gone_signals.is_empty()
     # Links of calls that count no more, or that are gone altogether, go as well.
     cost_ids = pl.concat([costs.select("cost_id"), fresh.gone_costs.select("cost_id")]).unique()
-    before = tx.semi("cost_links", list(COST_LINKS), cost_ids, "cost_id")
+    before = links.clear() if new else tx.semi("cost_links", list(COST_LINKS), cost_ids, "cost_id")
     touched = pl.concat([signals["signal_id"], before["signal_id"], links["signal_id"]]).unique()
     affected = _with_rows(tx, bearers, touched)
     # asked before this part's own links are written, or they would all be read back
-    elsewhere = _links_of(tx, affected).join(cost_ids, on="cost_id", how="anti")
+    elsewhere = links.clear() if new else _links_of(tx, affected).join(cost_ids, on="cost_id", how="anti")
     changed_spans = _write_spans(tx, part, fresh, spans, calls)
-    changed_signals = _write_signals(tx, part, signals)
-    changed_costs = _write(tx, "costs", costs.select("cost_id"), costs, "priced_at")
-    _, changed_links = tx.replace("cost_links", cost_ids, links)
-    changed_margins = _write_margins(tx, affected, links, elsewhere, costs, fresh.gone_signals, rules)
+    changed_signals = _write_signals(tx, part, signals, new=new)
+    changed_costs = _write(tx, "costs", costs.select("cost_id"), costs, "priced_at", new=new)
+    changed_links = _put(tx, "cost_links", cost_ids, links, new=new)
+    changed_margins = _write_margins(tx, affected, links, elsewhere, costs, fresh.gone_signals, rules, new=new)
     return Changes(changed_spans, changed_costs, changed_signals, changed_links, changed_margins)
 
 
@@ -152,9 +154,14 @@ def _signal_rows(signals: pl.DataFrame) -> pl.DataFrame:
     return signals.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
-def _write(tx: Transaction, table: str, keys: pl.DataFrame, rows: pl.DataFrame, clock: str) -> int:
+def _put(tx: Transaction, table: str, keys: pl.DataFrame, rows: pl.DataFrame, *, new: bool) -> int:
+    """Make `rows` the only ones with these keys, of which none is stored when they are `new`; returns how many came."""
+    return tx.append(table, rows) if new else tx.replace(table, keys, rows)[1]
+
+
+def _write(tx: Transaction, table: str, keys: pl.DataFrame, rows: pl.DataFrame, clock: str, *, new: bool) -> int:
     stamped = rows.with_columns(pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias(clock))
-    return tx.replace(table, keys, stamped)[1]
+    return _put(tx, table, keys, stamped, new=new)
 
 
 def _write_spans(tx: Transaction, part: Component, fresh: Fresh, spans: pl.DataFrame, calls: pl.DataFrame) -> int:
@@ -177,12 +184,12 @@ def _write_spans(tx: Transaction, part: Component, fresh: Fresh, spans: pl.DataF
     return added + tx.replace("spans", taught.select(SPAN_KEY), rows)[1]
 
 
-def _write_signals(tx: Transaction, part: Component, signals: pl.DataFrame) -> int:
+def _write_signals(tx: Transaction, part: Component, signals: pl.DataFrame, *, new: bool) -> int:
     """Append fresh signals; rewrite stored ones whose inherited identity changed."""
     stored = part.signals.select("signal_id", "customer_id", "product_id")
     unchanged = signals.join(stored, on=["signal_id", "customer_id", "product_id"], how="semi", nulls_equal=True)
     rows = signals.join(unchanged, on="signal_id", how="anti")
-    return tx.replace("signals", rows.select("signal_id"), rows)[1]
+    return _put(tx, "signals", rows.select("signal_id"), rows, new=new)
 
 
 def _write_margins(
@@ -193,8 +200,13 @@ def _write_margins(
     costs: pl.DataFrame,
     gone: pl.DataFrame,
     rules: EventRules,
+    *,
+    new: bool = False,
 ) -> int:
-    """Event margins of `signals` from their links here and `elsewhere` in the lake; those of `gone` signals go."""
+    """Event margins of `signals` from their links here and `elsewhere` in the lake; those of `gone` signals go.
+
+    new: none of these signals has a margin or a delivered value yet.
+    """
     ids = signals.select("signal_id")
     known = pl.concat([costs.select(_KNOWN), _known(tx, elsewhere, rules)])
     own = links.join(ids, on="signal_id", how="semi")
@@ -203,9 +215,9 @@ def _write_margins(
     worth = None
     if rules.value:
         values, worth = event_values(signals, rules)
-        tx.replace("event_values", keys, values)
+        _put(tx, "event_values", keys, values, new=new)
     rows = margins(signals, pl.concat([own, elsewhere]), known, rules, mates, worth)
-    changed = _write(tx, "event_margins", keys, rows, "updated_at")
+    changed = _write(tx, "event_margins", keys, rows, "updated_at", new=new)
     return changed + rework_mates(tx, mates, signals, rules)
 
 

@@ -55,8 +55,10 @@ class KeyHashes:
         missing = found.filter(pl.col("key_hash").is_null()).select("text")
         if missing.is_empty():
             return found.drop("text")
-        self._known[kind] = pl.concat([known, self._hashed(kind, missing)])
-        return texts.join(self._known[kind], on="text", how="left", maintain_order="left").drop("text")
+        hashed = self._hashed(kind, missing)
+        self._known[kind] = pl.concat([known, hashed])
+        added = found["key_hash"].scatter(found["key_hash"].is_null().arg_true(), hashed["key_hash"])
+        return found.with_columns(added).drop("text")
 
     def _hashed(self, kind: str, texts: pl.DataFrame) -> pl.DataFrame:
         """text and key_hash."""

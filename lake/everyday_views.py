@@ -36,7 +36,7 @@ WITH used AS (
                     AND (price_rule IS NULL OR read_tokens > 0 AND written_tokens = 0), false) AS known
     FROM rated
 )
-SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+SELECT make_timestamp(epoch_us(occurred_at))::DATE AS day,
        provider,
        coalesce(model, response_model, request_model) AS model,
        count(*) AS calls,
@@ -59,7 +59,7 @@ ERRORS_AND_RETRIES = View(
     "failed_unpriced_calls have an unknown cost, which is in no amount.",
     """
 WITH attempts AS (
-    SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+    SELECT make_timestamp(epoch_us(occurred_at))::DATE AS day,
            provider,
            coalesce(request_model, response_model) AS request_model,
            coalesce(failed, false) AS failed,
@@ -161,7 +161,7 @@ UNCLAIMED_BY_SERVICE = View(
     "Per day, service and model: the cost that no event bears, most of it for want of a signal. "
     "calls_without_customer can be given to no customer either.",
     """
-SELECT (u.occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+SELECT make_timestamp(epoch_us(u.occurred_at))::DATE AS day,
        s.service_name,
        u.provider,
        coalesce(u.model, u.response_model, u.request_model) AS model,

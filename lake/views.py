@@ -20,7 +20,7 @@ COST_BY_MODEL_DAILY = View(
     "cost_by_model_daily",
     "Calls, tokens and cost per day, provider and model. estimated_: sampled calls count for what they stand for.",
     """
-SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+SELECT make_timestamp(epoch_us(occurred_at))::DATE AS day,
        provider,
        coalesce(model, response_model, request_model) AS model,
        count(*) AS calls,
@@ -77,7 +77,7 @@ COVERAGE = View(
     "coverage",
     "Per day: how many billable calls have a known cost, and which share that is.",
     """
-SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+SELECT make_timestamp(epoch_us(occurred_at))::DATE AS day,
        count(*) AS calls,
        count(cost_usd) AS priced_calls,
        count(*) FILTER (WHERE status = 'unpriced') AS unpriced_calls,
@@ -98,7 +98,7 @@ WITH both_known AS (
     FROM billable_costs
     WHERE status = 'priced' AND reported_cost_usd > 0 AND price_rule IS NULL
 )
-SELECT (occurred_at AT TIME ZONE 'UTC')::DATE AS day,
+SELECT make_timestamp(epoch_us(occurred_at))::DATE AS day,
        provider,
        model,
        count(*) AS calls,
@@ -221,7 +221,7 @@ VALUE_BY_METRIC = View(
     "Per month, customer, product, event and metric: how much was delivered, and what it is worth. unknown counts the "
     "events whose data could not be read; they are in no sum.",
     """
-SELECT date_trunc('month', v.occurred_at AT TIME ZONE 'UTC')::DATE AS month,
+SELECT date_trunc('month', make_timestamp(epoch_us(v.occurred_at)))::DATE AS month,
        m.customer_id, m.product_id, m.event_name, v.metric, v.unit,
        count(*) AS signals,
        sum(v.amount) AS amount,

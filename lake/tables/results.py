@@ -9,7 +9,7 @@ COST_LINKS = Table(
     time_column="occurred_at",
     lookups=(
         Lookup("trace_id", "trace"),
-        Lookup("cost_id", "trace", "split_part({column}, '_', 2)"),
+        Lookup("cost_id", "trace", "substr({column}, 6, 32)"),
         Lookup("signal_id", "signal"),
     ),
     columns=(

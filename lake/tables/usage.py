@@ -44,7 +44,7 @@ COSTS = Table(
     lookups=(
         Lookup("trace_id", "trace"),
         Lookup("link_trace_id", "trace"),
-        Lookup("cost_id", "trace", "split_part({column}, '_', 2)"),
+        Lookup("cost_id", "trace", "substr({column}, 6, 32)"),
         Lookup("cost_scope", "scope"),
         Lookup("response_id", "response"),
         Lookup("likeness", "alike"),

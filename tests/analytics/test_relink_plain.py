@@ -104,7 +104,8 @@ _FILED = (
     "INSERT INTO key_directory SELECT (SELECT max(batch) + 1 FROM key_directory), key_hash, NULL, NULL FROM ("
     "SELECT DISTINCT md5_number_lower('trace:' || trace_id) AS key_hash FROM signals WHERE trace_id IS NOT NULL UNION "
     "SELECT md5_number_lower('signal:' || signal_id) FROM signals UNION "
-    "SELECT unnest([md5_number_lower('scope:s'), md5_number_lower('trace:x'), md5_number_lower('signal:gone')]) UNION "
+    "SELECT unnest([md5_number_lower('scope:s'), md5_number_lower('trace:x_y'), md5_number_lower('signal:gone')]) "
+    "UNION "
     "SELECT DISTINCT md5_number_lower('response:' || response_id) FROM costs WHERE response_id IS NOT NULL)"
 )
 """Damage moves rows in time: let the key directory say that they may be anywhere."""

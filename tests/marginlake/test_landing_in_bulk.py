@@ -3,10 +3,26 @@
 import random
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from lake import bulk
-from tests.marginlake.lakes import Tables, broken, captured, differences, in_batches, land_batches, span_by_span
+from lake.commit import Transaction
+from lake.connect import Lake
+from lake.definitions import Table
+from marginlake.landing import land
+from marginlake.pipeline import prepare_or_reject
+from tests.marginlake.lakes import (
+    Tables,
+    broken,
+    captured,
+    differences,
+    empty_lake,
+    in_batches,
+    land_batches,
+    rules,
+    span_by_span,
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +41,23 @@ def test_the_same_tables_in_any_order(
     given = [batch for batch in in_batches(records, 4, chance) for _ in range(2)]
     assert differences(inserted, land_batches(tmp_path, given)) == []
     assert broken(tmp_path) == {}
+
+
+def test_what_is_connected_with_nothing_stored_is_landed_without_reading_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    fetch = Transaction._fetch
+
+    def noted(self: Transaction, table: Table | None, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
+        read.append(table.name if table else sql)
+        return fetch(self, table, sql, **frames)
+
+    monkeypatch.setattr(Transaction, "_fetch", noted)
+    empty_lake(tmp_path)
+    (record, *_), answers = captured(), {"spans", "signals", "costs", "cost_links", "event_margins", "event_values"}
+    with Lake.open(tmp_path, threads=1) as lake:
+        land(lake, prepare_or_reject([record], (), rules()), rules(), "test", 1)
+        assert answers.isdisjoint(read), read
+        land(lake, prepare_or_reject([record], (), rules()), rules(), "test", 2)
+        assert "spans" in read, "a second time there is something to compare with"
