@@ -111,7 +111,7 @@ def _ours(tx: Transaction, told: pl.DataFrame, resolve: Resolve, *, by_model: bo
     whose = "" if everyone else f"AND provider IN ({', '.join(map(quoted, providers)) or 'NULL'})"
     written = "coalesce(cache_write_5m_tokens, 0) + coalesce(cache_write_1h_tokens, 0)"
     rows = tx.read(f"""
-        SELECT make_timestamp(epoch_us(occurred_at))::DATE AS day, provider, model AS known, request_model, response_model,
+        SELECT {utc_day("occurred_at")} AS day, provider, model AS known, request_model, response_model,
                sum(cost_usd)::DECIMAL(38,12) AS ours_usd,
                count(*)::BIGINT AS ours_calls,
                count(*) FILTER (WHERE status = 'unpriced')::BIGINT AS ours_unpriced,

@@ -24,14 +24,18 @@ from benchmarks.payloads import SPANS, templates
 from benchmarks.runs import ROOT
 from benchmarks.spans import CALLS_PER_TRACE, EVENT, PRODUCT, SIGNALS_PER_TRACE, SPANS_PER_TRACE
 from benchmarks.table import print_rows
+from lake.bulk import write_rows
 from lake.connect import Lake
+from lake.frames import conform
 from lake.read import query
+from lake.schema import TABLES
 from marginlake.config import load
 from marginlake.demo.check import conservation
 from marginlake.landing import land
 from marginlake.pipeline import prepare
 from marginlake.rules import rules_from
 from marginlake.sources import ARCHIVE
+from receiver.decode import decode_traces
 from receiver.journal import Journal, Kind, Record
 from receiver.journal.archive import archive_closed
 from receiver.otlp_files import Payload, read_payloads
@@ -130,7 +134,20 @@ def _stages(data_dir: Path, scratch: Path) -> dict[str, float]:
             land(lake, prepared if round_ == 2 else prepare(records[:1], rules), rules, f"round {round_}", 1)
             landed = time.process_time()
             spans = prepared.spans.height
-            parts = {"read and unpack": read - began, "prepare": ready - read, "land": landed - ready}
+            decode_traces([(record.payload, record.received_ns) for record in records], rules.wanted)
+            decoded = time.process_time()
+            rows = {name: conform(lake.read(f"SELECT * FROM {name}"), TABLES[name]) for name in _TABLES}
+            loaded = time.process_time()
+            for name, frame in rows.items():
+                write_rows(scratch / f"{name}.parquet", TABLES[name], frame)
+            written = time.process_time()
+            parts = {
+                "read and unpack": read - began,
+                "prepare": ready - read,
+                "prepare: of that, decode": decoded - landed,
+                "land": landed - ready,
+                "land: of that, write Parquet": written - loaded,
+            }
             took = {name: seconds / spans * 1e6 for name, seconds in parts.items()}
     return took
 
