@@ -8,6 +8,7 @@ import polars as pl
 from analytics.frames import MONEY_SUM, divide_half_even, from_pico, int128, to_pico
 from analytics.reconcile_files import COUNTS
 from lake.commit import Transaction
+from lake.daily import utc_day
 from lake.definitions import quoted
 from pricing_tables.names import fold_provider
 
