@@ -104,8 +104,7 @@ class Transaction:
     def delete(self, table: str, keys: pl.DataFrame) -> None:
         """Delete the rows whose columns equal a row of `keys` (columns named as the table's)."""
         target = table_named(table)
-        ranges = self._ranges(target, keys, keys.columns)
-        if keys.height and ranges != []:
+        if keys.height and (ranges := self._ranges(target, keys, keys.columns)) != []:
             if table in WATCHED and self._rolled_days().last:
                 noted = [*target.key, *WATCHED[table]]
                 self._note_days(target, self.semi(table, noted, keys, keys.columns), gone=True)
