@@ -2,19 +2,35 @@
 
 import importlib.metadata
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from rich.console import Console
 
+from lake.connect import Lake
 from marginlake.demo.run import run_demo
+from tests.new_lakes import REALLY_OPEN, copied_when_new
 
 for _name in ("TIKTOKEN_CACHE_DIR", "MARGINLAKE_TOKENIZERS"):
     os.environ.pop(_name, None)  # tokenizers of this machine are no part of a test
 
 settings.register_profile("marginlake", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("marginlake")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _new_lakes_are_copies() -> Iterator[None]:
+    """Migrations run once for all tests of a process, except for those that ask for `migrations_run`."""
+    with copied_when_new():
+        yield
+
+
+@pytest.fixture
+def migrations_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New lakes are made by their migrations, as they are outside of tests."""
+    monkeypatch.setattr(Lake, "open", REALLY_OPEN)
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import random
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +13,7 @@ import polars as pl
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from analytics.invariants import INVARIANTS
-from lake.connect import CATALOG_FILE, Lake
+from lake.connect import Lake
 from lake.schema import TABLES
 from marginlake.config import Config
 from marginlake.landing import land
@@ -55,8 +52,6 @@ def land_batches(
     data_dir: Path, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
 ) -> Tables:
     """Land records in the lake in `data_dir` (made when missing), a commit per batch; returns what it holds then."""
-    if not (data_dir / CATALOG_FILE).exists():
-        empty_lake(data_dir)
     with Lake.open(data_dir, threads=1) as lake:
         return land_into(lake, batches, given, source=source)
 
@@ -161,16 +156,3 @@ def as_toml(entries: Sequence[Mapping[str, str]] = REVENUE, metrics: Sequence[Ma
     tables = [*(("revenue", entry) for entry in entries), *(("value.metric", metric) for metric in metrics)]
     bodies = ((name, "\n".join(f'{key} = "{value}"' for key, value in entry.items())) for name, entry in tables)
     return "".join(f"[[{name}]]\n{body}\n" for name, body in bodies)
-
-
-def empty_lake(data_dir: Path) -> None:
-    """Make an empty lake in `data_dir`: a copy of one, which is quicker than the migrations."""
-    shutil.copytree(_template(), data_dir, dirs_exist_ok=True)
-
-
-@cache
-def _template() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="marginlake-empty-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    Lake.open(folder).close()
-    return folder

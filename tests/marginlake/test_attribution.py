@@ -13,7 +13,8 @@ from lake.connect import Lake
 from marginlake.config import Config, LinkingConfig
 from marginlake.rules import Rules, rules_from
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import broken, empty_lake, land_into, traces
+from tests.marginlake.lakes import broken, land_into, traces
+from tests.new_lakes import empty_lake
 from tests.receiver.otlp_payloads import payload, span
 
 WHOLE = Decimal("0.00015")

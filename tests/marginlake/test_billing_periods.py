@@ -11,7 +11,8 @@ from lake.connect import Lake
 from marginlake.config import Config
 from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Record
-from tests.marginlake.lakes import broken, differences, empty_lake, land_into, rest, tables
+from tests.marginlake.lakes import broken, differences, land_into, rest, tables
+from tests.new_lakes import empty_lake
 
 ENTRIES = (
     {"name": "pages", "event": "page", "tiers": [{"up_to": 2, "unit_price": "1"}, {"unit_price": "0.1"}]},

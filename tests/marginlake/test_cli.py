@@ -200,6 +200,7 @@ class TestDoctor:
         assert cli("relink", "--data", tmp_path).out.startswith("changed: 0 costs, 1 cost_links, 1 event_margins")
         assert cli("doctor", "--data", tmp_path).code == 0
 
+    @pytest.mark.usefixtures("migrations_run")
     def test_a_lake_of_an_older_version_says_how_to_go_on(
         self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

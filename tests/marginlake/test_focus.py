@@ -20,8 +20,9 @@ from marginlake.rules import rules_from
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import captured, empty_lake, land_batches, land_into
+from tests.marginlake.lakes import captured, land_batches, land_into
 from tests.marginlake.traffic import traffic
+from tests.new_lakes import empty_lake
 
 Cli = Callable[..., Answer]
 GRAINS = ("call", "hour", "day")

@@ -21,8 +21,9 @@ from marginlake.upkeep import settle_shared_hours
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import REVENUE, Tables, broken, differences, empty_lake, land_into, tables
+from tests.marginlake.lakes import REVENUE, Tables, broken, differences, land_into, tables
 from tests.marginlake.traffic import dealt
+from tests.new_lakes import empty_lake
 from tests.pricing_tables.conftest import CALL_SCHEMA
 
 Cli = Callable[..., Answer]

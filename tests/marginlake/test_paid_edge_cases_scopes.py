@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from lake.connect import Lake
 from receiver.journal.record import Record
-from tests.marginlake.lakes import differences, empty_lake, land_into, tables
+from tests.marginlake.lakes import differences, land_into, tables
 from tests.marginlake.paid_stories import (
     CHAT,
     EMBEDDING,
@@ -36,6 +36,7 @@ from tests.marginlake.paid_stories import (
     story,
     tell,
 )
+from tests.new_lakes import empty_lake
 
 REVENUE = Decimal("0.058")
 

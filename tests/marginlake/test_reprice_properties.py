@@ -17,8 +17,9 @@ from lake.connect import Lake
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.books import earlier, later, prices_of, rules_under
-from tests.marginlake.lakes import broken, differences, empty_lake, land_batches, land_into, tables
+from tests.marginlake.lakes import broken, differences, land_batches, land_into, tables
 from tests.marginlake.traffic import BASE_NS, HOUR, dealt
+from tests.new_lakes import empty_lake
 
 PROFILE = settings(
     max_examples=examples(4), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)

@@ -14,7 +14,8 @@ from marginlake.new_prices import new_prices
 from marginlake.rules import Rules, rules_from
 from marginlake.upkeep import settle_shared_hours
 from pricing_tables.tokens import Tokenizers
-from tests.marginlake.lakes import broken, captured, differences, empty_lake, land_into, rules, tables, traces
+from tests.marginlake.lakes import broken, captured, differences, land_into, rules, tables, traces
+from tests.new_lakes import empty_lake
 from tests.pricing_tables.tiny_ranks import REGISTRY, installed
 from tests.receiver.otlp_payloads import DATA
 

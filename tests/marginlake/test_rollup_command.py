@@ -13,7 +13,8 @@ from marginlake import upkeep
 from marginlake.config import Config
 from tests.analytics.stories import Story
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import empty_lake, land_into, rules
+from tests.marginlake.lakes import land_into, rules
+from tests.new_lakes import empty_lake
 
 Cli = Callable[..., Answer]
 

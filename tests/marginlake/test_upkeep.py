@@ -10,7 +10,8 @@ from marginlake import upkeep
 from marginlake.config import Config
 from marginlake.rules import rules_from
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import empty_lake, land_into
+from tests.marginlake.lakes import land_into
+from tests.new_lakes import empty_lake
 
 
 def test_hours_that_are_over_are_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

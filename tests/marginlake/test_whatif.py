@@ -22,8 +22,9 @@ from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.books import earlier, later, put_books, rules_under
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import as_toml, captured, empty_lake, land_batches, land_into, rules, tables_of, traces
+from tests.marginlake.lakes import as_toml, captured, land_batches, land_into, rules, tables_of, traces
 from tests.marginlake.traffic import traffic
+from tests.new_lakes import empty_lake
 from tests.receiver.otlp_payloads import START_NS, payload, span
 
 Cli = Callable[..., Answer]
