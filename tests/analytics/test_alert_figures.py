@@ -16,8 +16,9 @@ from analytics.alert_windows import windows
 from lake.connect import Lake
 from receiver.journal.record import Record
 from tests.lake.rows import NOON, after, cost, frame, link, margin
-from tests.marginlake.lakes import captured, empty_lake, land_into
+from tests.marginlake.lakes import captured, land_into
 from tests.marginlake.traffic import BASE_NS, traffic
+from tests.new_lakes import empty_lake
 
 BASE = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
 SUMS = [name for name in FIGURES if name not in ("window_start", "customer_id", "product_id", "event_name")]

@@ -24,8 +24,9 @@ from lake.connect import Lake
 from marginlake.rules import Rules
 from tests.analytics.stories import Story
 from tests.examples import examples
-from tests.marginlake.lakes import broken, differences, empty_lake, land_into, rules, tables
+from tests.marginlake.lakes import broken, differences, land_into, rules, tables
 from tests.marginlake.traffic import Traffic, worlds
+from tests.new_lakes import empty_lake
 
 EVER = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 """A period, and so a relink by the stages alone."""

@@ -19,8 +19,9 @@ from lake.daily import daily_sql
 from receiver.journal.record import Record
 from tests.analytics.stories import Story
 from tests.examples import examples
-from tests.marginlake.lakes import broken, captured, empty_lake, in_batches, land_batches, land_into, rules
+from tests.marginlake.lakes import broken, captured, in_batches, land_batches, land_into, rules
 from tests.marginlake.traffic import worlds
+from tests.new_lakes import empty_lake
 
 EVER = Period(None, datetime(2027, 1, 1, tzinfo=UTC))
 DAY = date(2026, 11, 23)

@@ -27,12 +27,12 @@ from tests.marginlake.lakes import (
     broken,
     captured,
     differences,
-    empty_lake,
     in_batches,
     land_into,
     span_by_span,
     tables,
 )
+from tests.new_lakes import empty_lake
 
 START = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
 HOUR = START.replace(minute=0, second=0, microsecond=0)

@@ -21,7 +21,6 @@ from tests.marginlake.lakes import (
     broken,
     captured,
     differences,
-    empty_lake,
     in_batches,
     land_batches,
     land_into,
@@ -29,6 +28,7 @@ from tests.marginlake.lakes import (
     span_by_span,
     traces,
 )
+from tests.new_lakes import empty_lake
 from tests.pricing_tables.tiny_ranks import REGISTRY, installed
 from tests.receiver.otlp_payloads import DATA, event, payload, span
 
