@@ -22,6 +22,7 @@ from analytics.reprice_rows import NewPrices
 from lake.commit import Transaction
 from lake.connect import Lake
 from tests.marginlake.books import UNKNOWN, earlier, later, prices_of, rules_under
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.lakes import (
     Tables,
     broken,
@@ -38,13 +39,13 @@ from tests.marginlake.lakes import (
 @pytest.fixture(scope="module")
 def under_later(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """What everything that was captured is under the later book."""
-    return land_batches(tmp_path_factory.mktemp("later"), [captured()], rules_under(later()))
+    return captured_lake(tmp_path_factory.mktemp("later"), later())
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """Everything that was captured, priced by the earlier book."""
-    land_batches(tmp_path, [captured()], rules_under(earlier()))
+    captured_lake(tmp_path, earlier())
     with Lake.open(tmp_path, threads=1) as opened:
         yield opened
 
@@ -230,7 +231,7 @@ with Lake.open(Path(sys.argv[1]), threads=1) as lake:
 
 
 def test_killed_and_run_again(tmp_path: Path, under_later: Tables) -> None:
-    land_batches(tmp_path, [captured()], rules_under(earlier()))
+    captured_lake(tmp_path, earlier())
     died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=100, check=False)
     assert died.returncode == -SIGKILL
     assert broken(tmp_path) == {}

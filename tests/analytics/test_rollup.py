@@ -19,7 +19,8 @@ from lake.daily import daily_sql
 from receiver.journal.record import Record
 from tests.analytics.stories import Story
 from tests.examples import examples
-from tests.marginlake.lakes import broken, captured, in_batches, land_batches, land_into, rules
+from tests.marginlake.captured_lakes import captured_lake
+from tests.marginlake.lakes import broken, in_batches, land_into, rules
 from tests.marginlake.traffic import worlds
 from tests.new_lakes import empty_lake
 
@@ -62,7 +63,7 @@ def a_day_and_the_next(story: Story) -> list[list[Record]]:
 
 
 def test_rolled_days_are_read_and_say_the_same(tmp_path: Path) -> None:
-    land_batches(tmp_path, [captured()])
+    captured_lake(tmp_path)
     with Lake.open(tmp_path, threads=1) as lake:
         before = lake.read("FROM margin_daily").sort(KEY)
         days = unrolled(lake, EVER)

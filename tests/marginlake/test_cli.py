@@ -11,8 +11,9 @@ import pytest
 
 from lake import migrate
 from lake.connect import Lake
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import DATA, as_toml, captured, land_batches, tables_of
+from tests.marginlake.lakes import DATA, as_toml, tables_of
 
 Cli = Callable[..., Answer]
 CAPTURE = DATA / "dialects" / "openinference-langchain_agent.pb"
@@ -187,7 +188,7 @@ class TestDoctor:
             assert f" {check}: " in answer.out
 
     def test_a_broken_invariant(self, cli: Cli, tmp_path: Path) -> None:
-        land_batches(tmp_path, [captured()])
+        captured_lake(tmp_path)
         with Lake.open(tmp_path) as lake, lake.transaction() as tx:
             tx.delete("cost_links", tx.read("SELECT cost_id, signal_id FROM cost_links WHERE cost_usd > 0 LIMIT 1"))
         answer = cli("doctor", "--data", tmp_path)

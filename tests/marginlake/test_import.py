@@ -17,6 +17,7 @@ from marginlake.failures import CommandError
 from marginlake.importer import import_files, preview
 from marginlake.sources import files_of
 from tests.marginlake.archives import archive
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
 from tests.marginlake.lakes import DATA, as_toml, captured, differences, land_batches, rules, tables, tables_of, traces
 from tests.receiver.otlp_payloads import START_NS, payload, span
@@ -87,7 +88,7 @@ class TestWhichFiles:
 
 
 def test_an_archive_gives_the_tables_that_arrived_live(cli: Cli, tmp_path: Path) -> None:
-    live = land_batches(tmp_path / "live", [captured()])
+    live = captured_lake(tmp_path / "live")
     data = tmp_path / "again"
     archive(data, captured())
     config = tmp_path / "settings.toml"
@@ -165,7 +166,7 @@ class TestPeriod:
             assert tables(lake)["spans"].height == 3
 
     def test_parts_add_up_to_the_whole(self, tmp_path: Path) -> None:
-        whole = land_batches(tmp_path / "whole", [captured()])
+        whole = captured_lake(tmp_path / "whole")
         segments = archive(tmp_path / "data", captured())
         starts = whole["spans"]["start_time"].sort()
         middle = starts[len(starts) // 2]
@@ -192,7 +193,7 @@ class TestPeriod:
 def test_an_import_that_is_stopped_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "CHUNK_BYTES", 1)
     monkeypatch.setattr(reading, "BATCH_BYTES", 1)
-    whole = land_batches(tmp_path / "whole", [captured()])
+    whole = captured_lake(tmp_path / "whole")
     segments = archive(tmp_path / "data", captured())
     stops = iter([False, False, True])
     with Lake.open(tmp_path / "lake", threads=1) as lake:

@@ -21,8 +21,9 @@ from marginlake.rules import rules_from
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.books import earlier, later, put_books, rules_under
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import as_toml, captured, land_batches, land_into, rules, tables_of, traces
+from tests.marginlake.lakes import as_toml, land_batches, land_into, rules, tables_of, traces
 from tests.marginlake.traffic import traffic
 from tests.new_lakes import empty_lake
 from tests.receiver.otlp_payloads import START_NS, payload, span
@@ -99,7 +100,7 @@ def test_windows_of_time_change_nothing(lake_dir: Path, monkeypatch: pytest.Monk
 def test_another_catalog_is_what_a_reprice_would_make(cli: Cli, tmp_path: Path) -> None:
     put_books(tmp_path)
     (tmp_path / "marginlake.toml").write_text(as_toml())
-    land_batches(tmp_path, [captured()], rules_under(earlier()))
+    captured_lake(tmp_path, earlier())
     with Lake.open(tmp_path) as lake:
         adopt_rules(lake, rules_under(earlier()).events)
         told = outcome(lake, catalog=later())
@@ -128,7 +129,7 @@ cost_multiplier = "1.3"
 
 def test_other_plans_are_what_a_lake_with_these_rules_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiers, fees and cost-plus among them, also when the events come in small windows."""
-    land_batches(tmp_path, [captured()])
+    captured_lake(tmp_path)
     file = toml(tmp_path, PLANS)
     with Lake.open(tmp_path) as lake:
         adopt_rules(lake, rules().events)
