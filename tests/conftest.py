@@ -20,6 +20,19 @@ settings.register_profile("marginlake", deadline=None, derandomize=bool(os.envir
 settings.load_profile("marginlake")
 
 
+LONG = (
+    "test_mixture", "test_kill", "test_reprice_command", "test_properties", "test_reprice_properties",
+    "test_relink_plain", "test_alert_figures", "test_same_in_any_order", "test_wire_scan", "test_import", "test_whatif",
+    "test_paid_edge_cases_signals", "test_backfill",
+)  # fmt: skip
+"""Files that take half a minute and more of one core's time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: processes that share the suite by files end together, and do not wait for the last long one."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _new_lakes_are_copies() -> Iterator[None]:
     """Migrations run once for all tests of a process, except for those that ask for `migrations_run`."""

@@ -14,7 +14,7 @@ from analytics.alert_rules import Span
 from analytics.alert_windows import windows
 from lake.connect import Lake
 from tests.lake.rows import NOON, after, cost, frame, link, margin
-from tests.marginlake.lakes import captured, land_into
+from tests.marginlake.lakes import captured, fill
 from tests.marginlake.traffic import BASE_NS, worlds
 from tests.new_lakes import empty_lake
 
@@ -87,7 +87,7 @@ def agree(lake: Lake, now: datetime, late: timedelta) -> Figures:
 
 
 def test_everything_that_was_captured_counts_the_same_either_way(lake: Lake) -> None:
-    land_into(lake, [captured()])
+    fill(lake, [captured()])
     last = lake.read("SELECT max(occurred_at) FROM billable_costs").item()
     days = agree(lake, last, timedelta(days=40))
     assert days.money.height > 3
@@ -102,6 +102,6 @@ def test_random_traffic_counts_the_same_either_way(tmp_path: Path) -> None:
     chance = random.Random(1)
     for number, together in enumerate(worlds(25, at_once=5)):
         with Lake.open(tmp_path / str(number), threads=1) as lake:
-            land_into(lake, [together.records])
+            fill(lake, [together.records])
             for _ in range(5):
                 agree(lake, BASE + timedelta(days=4, minutes=chance.randint(0, 3000)), timedelta(days=5))

@@ -24,7 +24,7 @@ from lake.connect import Lake
 from marginlake.rules import Rules
 from tests.analytics.stories import Story
 from tests.examples import examples
-from tests.marginlake.lakes import broken, differences, land_into, rules, tables
+from tests.marginlake.lakes import broken, differences, fill, rules, tables
 from tests.marginlake.traffic import Traffic, worlds
 from tests.new_lakes import empty_lake
 
@@ -140,7 +140,7 @@ def test_any_traffic(damage: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         empty_lake(Path(folder))
         with Lake.open(Path(folder), threads=1) as lake:
-            land_into(lake, [_sent().records])
+            fill(lake, [_sent().records])
             assert relink(lake, rules().events, rules().price_again) == Changes()
         assert_the_same(Path(folder), damage, rules())
 
@@ -168,7 +168,7 @@ def test_a_plain_lake_needs_no_stage(plain_lake: Path, tmp_path: Path, monkeypat
 def test_who_is_not_plain(lake: Lake) -> None:
     """A trace of each kind, and one that is plain."""
     plain, agent, nested, twins, scoped, shared, apart = map(Story, range(1, 8))
-    land_into(
+    fill(
         lake,
         [
             [plain.work(1, {"customer.id": "acme"}), plain.call(2, parent=1), plain.billed(3, parent=1)],
@@ -192,14 +192,14 @@ def test_what_the_service_changes_meanwhile_is_left_to_it(lake: Lake, monkeypatc
     """The scan saw a trace whose link was lost; then its second event came, and they share the cost."""
     story = Story()
     parts = [story.work(1), story.call(2, parent=1), story.billed(3, parent=1)]
-    land_into(lake, [parts])
+    fill(lake, [parts])
     with lake.durable_transaction() as connection:
         connection.execute("DELETE FROM cost_links")
     correct = PlainTraces.correct
 
     def late(plain: PlainTraces, *arguments: object) -> Changes:
         assert plain.others.is_empty()
-        land_into(lake, [[story.billed(4, parent=1, event="another")]])
+        fill(lake, [[story.billed(4, parent=1, event="another")]])
         with lake.durable_transaction() as connection:
             connection.execute("DELETE FROM cost_links")
         return correct(plain, *arguments)  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ from tests.marginlake.lakes import (
     broken,
     captured,
     differences,
-    land_batches,
+    fill,
     land_into,
     span_by_span,
     tables,
@@ -246,7 +246,7 @@ def test_beside_data_that_lands_meanwhile(tmp_path: Path, under_later: Tables, m
     """Another thread lands spans of the same traces, priced by the later book, between and during its transactions."""
     monkeypatch.setattr(module, "CHUNK", 25)
     alone = [single for record in captured() for single in span_by_span(record)]
-    land_batches(tmp_path, [alone[0::2]], rules_under(earlier()))
+    fill(tmp_path, [alone[0::2]], rules_under(earlier()))
     with Lake.open(tmp_path, threads=1) as lake:
         rest = alone[1::2]
         batches = [rest[at : at + 60] for at in range(0, len(rest), 60)]

@@ -60,21 +60,33 @@ def land_into(
     lake: Lake, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
 ) -> Tables:
     """`land_batches` for a lake that is open."""
+    fill(lake, batches, given, source=source)
+    return tables(lake)
+
+
+def fill(
+    place: Path | Lake, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
+) -> None:
+    """Land records in a lake, open or in a data directory, a commit per batch; what it holds then is not read."""
+    if isinstance(place, Path):
+        with Lake.open(place, threads=1) as lake:
+            return fill(lake, batches, given, source=source)
     using = given or rules()
-    position = lake.progress(source) or 0
+    position = place.progress(source) or 0
     for batch in batches:
         position += 1
-        land(lake, prepare_or_reject(batch, (), using), using, source, position)
-    return tables(lake)
+        land(place, prepare_or_reject(batch, (), using), using, source, position)
+    return None
 
 
 def tables(lake: Lake) -> Tables:
     """The tables of results, sorted by their keys, without the columns that say when we did something."""
     found = {}
-    for name in RESULTS:
-        table = TABLES[name]
-        columns = [column for column in table.column_names if column not in table.bookkeeping]
-        found[name] = lake.read(f"SELECT {', '.join(columns)} FROM {name}").sort(table.key)
+    with lake.reading() as tx:
+        for name in RESULTS:
+            table = TABLES[name]
+            columns = [column for column in table.column_names if column not in table.bookkeeping]
+            found[name] = tx.read(f"SELECT {', '.join(columns)} FROM {name}").sort(table.key)
     return found
 
 
@@ -100,7 +112,8 @@ def broken(place: Path | Lake) -> dict[str, list[dict[str, object]]]:
     if isinstance(place, Path):
         with Lake.open(place, read_only=True, threads=1) as lake:
             return broken(lake)
-    found = {invariant.name: place.read(invariant.sql).to_dicts() for invariant in INVARIANTS}
+    with place.reading() as tx:
+        found = {invariant.name: tx.read(invariant.sql).to_dicts() for invariant in INVARIANTS}
     return {name: rows for name, rows in found.items() if rows}
 
 

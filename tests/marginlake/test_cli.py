@@ -1,6 +1,7 @@
 """The command line as a person meets it: exit codes, one line of complaint, never a traceback."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -32,11 +33,29 @@ def test_every_command_explains_itself(command: str, cli: Cli) -> None:
     assert f"Usage: marginlake {command}" in answer.out
 
 
-def test_alone_it_shows_what_there_is(cli: Cli) -> None:
-    answer = cli()
-    assert answer.code == 0
-    for command in COMMANDS:
-        assert command.split()[0] in answer.out
+@pytest.mark.parametrize("line", ["", "--help", "-h"])
+def test_alone_it_shows_what_there_is_and_what_each_is_for(line: str, process: Callable[..., Answer]) -> None:
+    answer = process(*line.split())
+    assert (answer.code, answer.err) == (0, "")
+    for name in {command.split()[0] for command in COMMANDS}:
+        assert re.search(rf"^. {name} +\w", answer.out, re.MULTILINE), name
+
+
+def test_a_command_loads_what_it_needs_and_no_more(lake_dir: Path) -> None:
+    """The version is said at once, and a question is not kept waiting by what prices and services need."""
+    heavy = {"polars", "duckdb", "pyarrow", "pydantic", "grpc", "numba", "prometheus_client", "marginlake.commands"}
+    assert loaded_by("--version").isdisjoint(heavy)
+    asked = loaded_by("sql", "SELECT 1", "--data", str(lake_dir))
+    assert asked.isdisjoint({"pydantic", "grpc", "numba", "prometheus_client", "analytics", "pricing_tables"})
+
+
+def loaded_by(*line: str) -> set[str]:
+    """The modules that a command line has loaded when it is done."""
+    given = (
+        f"import sys; sys.path.insert(0, ''); from marginlake.cli import run; run({list(line)}); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", given], capture_output=True, check=True)
+    return set(done.stdout.decode().splitlines()[-1].split())
 
 
 class TestWrongUsage:

@@ -19,7 +19,18 @@ from marginlake.sources import files_of
 from tests.marginlake.archives import archive
 from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import DATA, as_toml, captured, differences, land_batches, rules, tables, tables_of, traces
+from tests.marginlake.lakes import (
+    DATA,
+    as_toml,
+    captured,
+    differences,
+    fill,
+    land_batches,
+    rules,
+    tables,
+    tables_of,
+    traces,
+)
 from tests.receiver.otlp_payloads import START_NS, payload, span
 
 Cli = Callable[..., Answer]
@@ -136,7 +147,7 @@ class TestDryRun:
         assert dry.out.splitlines()[0] == real.out.splitlines()[0]
 
     def test_beside_a_lake_only_what_it_lacks_counts_and_each_once(self, tmp_path: Path) -> None:
-        land_batches(tmp_path, [captured()[:3]])
+        fill(tmp_path, [captured()[:3]])
         files = []
         for number, record in enumerate((*captured()[1:5], *captured()[1:5])):
             files.append(tmp_path / f"{number}.pb")

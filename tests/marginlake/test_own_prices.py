@@ -22,7 +22,7 @@ from marginlake.upkeep import settle_shared_hours
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import REVENUE, Tables, broken, differences, land_into, tables
+from tests.marginlake.lakes import REVENUE, Tables, broken, differences, fill, tables
 from tests.marginlake.traffic import worlds
 from tests.new_lakes import empty_lake
 from tests.pricing_tables.conftest import CALL_SCHEMA
@@ -47,7 +47,7 @@ def landed(folder: Path, batches: list[list[Record]], settled_after: float, chan
     empty_lake(folder)
     with Lake.open(folder, threads=1) as lake:
         for number, batch in enumerate(batches):
-            land_into(lake, [batch], RULES, source=f"batch {number}")
+            fill(lake, [batch], RULES, source=f"batch {number}")
             if chance.random() < settled_after:
                 settle_shared_hours(lake, RULES, LATER)
         settle_shared_hours(lake, RULES, LATER)

@@ -16,7 +16,7 @@ from analytics.reprice_difference import difference
 from lake.connect import Lake
 from tests.examples import examples
 from tests.marginlake.books import earlier, later, prices_of, rules_under
-from tests.marginlake.lakes import broken, differences, land_batches, land_into, tables
+from tests.marginlake.lakes import broken, differences, fill, land_batches, land_into, tables
 from tests.marginlake.traffic import BASE_NS, HOUR, Traffic, worlds
 
 MIDDLE: datetime = moment((BASE_NS + HOUR) // 1000).astimezone(UTC)
@@ -67,8 +67,8 @@ def test_reprice_between_two_batches_is_reprice_at_the_end(tmp_path: Path) -> No
         cut = random.Random(number).randint(1, len(batches) - 1)
         at_once = land_batches(tmp_path / f"{number}-later", [records], rules_under(later()))
         with Lake.open(tmp_path / str(number), threads=1) as lake:
-            land_into(lake, batches[:cut], rules_under(earlier()))
+            fill(lake, batches[:cut], rules_under(earlier()))
             again(lake, later())
-            land_into(lake, batches[cut:], rules_under(later()))
+            fill(lake, batches[cut:], rules_under(later()))
             assert differences(tables(lake), at_once) == []
             assert broken(lake) == {}
