@@ -1,5 +1,6 @@
 """Property tests: no deadline, since a busy machine is no bug; the same examples at every run in CI. No tokenizers."""
 
+import fcntl
 import importlib.metadata
 import os
 from collections.abc import Iterator
@@ -61,7 +62,14 @@ def without_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data directory that `marginlake demo` leaves behind; only to be read."""
-    data = tmp_path_factory.mktemp("demo") / "marginlake-demo"
-    assert run_demo(data, Console(quiet=True)) == 0
+    """The data directory that `marginlake demo` leaves behind; only to be read. Processes of a run share it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    data, done = folder / "marginlake-demo", folder / "marginlake-demo.done"
+    with (folder / "marginlake-demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            assert run_demo(data, Console(quiet=True)) == 0
+            done.touch()
     return data

@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from marginlake.rules import Rules
 from tests.analytics.stories import Story
 from tests.examples import examples
 from tests.marginlake.lakes import broken, differences, fill, rules, tables
-from tests.marginlake.traffic import Traffic, worlds
+from tests.marginlake.traffic import worlds
 from tests.new_lakes import empty_lake
 
 EVER = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -124,11 +123,15 @@ def test_several_damages(plain_lake: Path, damage: tuple[str, ...]) -> None:
     assert_the_same(plain_lake, damage, plain_rules())
 
 
-@cache
-def _sent() -> Traffic:
-    """Some worlds of random traffic, which share a lake."""
+@pytest.fixture(scope="module")
+def traffic_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some worlds of random traffic, linked as they came."""
+    folder = tmp_path_factory.mktemp("traffic")
     (traffic,) = worlds(10)
-    return traffic
+    with Lake.open(folder, threads=1) as lake:
+        fill(lake, [traffic.records])
+        assert relink(lake, rules().events, rules().price_again) == Changes()
+    return folder
 
 
 @pytest.mark.timeout(900)
@@ -136,13 +139,8 @@ def _sent() -> Traffic:
     max_examples=examples(2), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 @given(damage=st.permutations(DAMAGE[:16]).map(lambda order: tuple(order[:2])))
-def test_any_traffic(damage: tuple[str, ...]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        empty_lake(Path(folder))
-        with Lake.open(Path(folder), threads=1) as lake:
-            fill(lake, [_sent().records])
-            assert relink(lake, rules().events, rules().price_again) == Changes()
-        assert_the_same(Path(folder), damage, rules())
+def test_any_traffic(traffic_lake: Path, damage: tuple[str, ...]) -> None:
+    assert_the_same(traffic_lake, damage, rules())
 
 
 @pytest.fixture
