@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from lake import bulk
-from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.lakes import Tables, broken, captured, differences, in_batches, land_batches, span_by_span
 
 
 @pytest.fixture(scope="module")
 def inserted(tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    return captured_lake(tmp_path_factory.mktemp("inserted"))
+    return land_batches(tmp_path_factory.mktemp("inserted"), [captured()])
 
 
 @pytest.mark.parametrize("seed", range(3))
