@@ -210,8 +210,6 @@ def test_an_import_that_is_stopped_goes_on_where_it_was(tmp_path: Path, monkeypa
     with Lake.open(tmp_path / "lake", threads=1) as lake:
         first = import_files(lake, segments, rules(), Config(), stop=lambda: next(stops))
         assert 0 < first.spans < whole["spans"].height
-        # what is left, in a few pieces that make one batch
-        monkeypatch.setattr(reading, "CHUNK_BYTES", 100_000)
         monkeypatch.setattr(reading, "BATCH_BYTES", 1 << 20)
         second = import_files(lake, segments, rules(), Config())
         assert first.spans + second.spans == whole["spans"].height
