@@ -44,8 +44,10 @@ rooms: $(VENV)/.installed-dev
 
 check: lint types rooms
 
+# Services and commands that tests start load compiled modules, also where Python is told to keep none.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: check
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 torture: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow --timeout 900

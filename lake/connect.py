@@ -17,7 +17,7 @@ from lake.commit import Transaction, fetch
 from lake.definitions import quoted
 from lake.durable import FileSync
 from lake.errors import LakeError, LakeLockedError
-from lake.extensions import load_extensions
+from lake.extensions import are_checked, load_extensions, required_extensions
 from lake.known import Known
 from lake.locking import WriteLock
 from lake.migrate import applied_version, apply_pending, known_migrations
@@ -238,10 +238,12 @@ def check_lake(data_dir: Path) -> None:
 
 def connect(*, memory_limit: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB in UTC with the lake's extensions; it downloads nothing and refuses unsigned ones."""
+    extensions = required_extensions()
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "allow_unsigned_extensions": False,
+        # Ours are not checked twice; once they are loaded, unsigned ones are refused for good.
+        "allow_unsigned_extensions": are_checked(extensions),
     }
     if memory_limit is not None:
         config["memory_limit"] = memory_limit
@@ -252,7 +254,8 @@ def connect(*, memory_limit: str | None = None, threads: int | None = None) -> d
     except duckdb.Error as error:
         raise LakeError(f"DuckDB refuses the settings: {first_line(error)}") from error
     try:
-        load_extensions(connection)
+        load_extensions(connection, extensions)
+        connection.execute("SET allow_unsigned_extensions = false")
         connection.execute("SET TimeZone = 'UTC'")
     except BaseException:
         connection.close()

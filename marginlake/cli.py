@@ -12,28 +12,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from marginlake import __version__
-from marginlake.commands import (
-    alerts,
-    backfill,
-    dashboards,
-    demo,
-    doctor,
-    export,
-    importing,
-    maintain,
-    prices,
-    reconcile,
-    relink,
-    reprice,
-    revalue,
-    revenue,
-    rollup,
-    serve,
-    sql,
-    tokenizers,
-    whatif,
-)
-from marginlake.failures import EXPECTED, UsageError, one_line, told
+from marginlake.failures import UsageError, expected, one_line, told
 
 app = App(
     name="marginlake",
@@ -42,29 +21,32 @@ app = App(
     # `run` says that it was interrupted, and with which exit code
     suppress_keyboard_interrupt=False,
 )
-app.command(serve.serve)
-app.command(demo.demo)
-app.command(sql.sql)
-app.command(importing.import_, name="import")
-app.command(backfill.backfill)
-app.command(relink.relink)
-app.command(reprice.reprice)
-app.command(revalue.revalue)
-app.command(rollup.rollup)
-app.command(prices.app)
-app.command(alerts.app)
-app.command(revenue.app)
-app.command(whatif.whatif)
-app.command(export.app)
-app.command(reconcile.reconcile)
-app.command(tokenizers.app)
-app.command(dashboards.app)
-app.command(doctor.doctor)
-app.command(maintain.maintain)
+# By name: a command is imported when it is asked for, and brings what it needs with it.
+app.command("marginlake.commands.serve:serve")
+app.command("marginlake.commands.demo:demo")
+app.command("marginlake.commands.sql:sql")
+app.command("marginlake.commands.importing:import_", name="import")
+app.command("marginlake.commands.backfill:backfill")
+app.command("marginlake.commands.relink:relink")
+app.command("marginlake.commands.reprice:reprice")
+app.command("marginlake.commands.revalue:revalue")
+app.command("marginlake.commands.rollup:rollup")
+app.command("marginlake.commands.prices:app", name="prices")
+app.command("marginlake.commands.alerts:app", name="alerts")
+app.command("marginlake.commands.revenue:app", name="revenue")
+app.command("marginlake.commands.whatif:whatif")
+app.command("marginlake.commands.export:app", name="export")
+app.command("marginlake.commands.reconcile:reconcile")
+app.command("marginlake.commands.tokenizers:app", name="tokenizers")
+app.command("marginlake.commands.dashboards:app", name="dashboards")
+app.command("marginlake.commands.doctor:doctor")
+app.command("marginlake.commands.maintain:maintain")
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; prints to stdout and stderr, raises nothing."""
+    if not arguments or arguments[0] in app.help_flags:
+        _load_all()
     try:
         result = app(list(arguments), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -81,11 +63,11 @@ def run(arguments: Sequence[str]) -> int:
     except UsageError as error:
         _complain(f"{told(error)} (try: marginlake --help)")
         return 2
-    except EXPECTED as error:
-        _complain(told(error))
-        return 1
     except Exception as error:  # noqa: BLE001 (the last resort: a person gets a line, not a stack)
-        _complain(f"unexpected {type(error).__name__}: {one_line(str(error))} (MARGINLAKE_DEBUG=1 shows where)")
+        if isinstance(error, expected()):
+            _complain(told(error))
+        else:
+            _complain(f"unexpected {type(error).__name__}: {one_line(str(error))} (MARGINLAKE_DEBUG=1 shows where)")
         return 1
     return result if isinstance(result, int) else 0
 
@@ -93,6 +75,12 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """Console entry point."""
     sys.exit(run(sys.argv[1:]))
+
+
+def _load_all() -> None:
+    """Import every command: the list of all shows what each says of itself."""
+    for name in app:
+        app[name]
 
 
 def _complain(message: str) -> None:

@@ -1,13 +1,5 @@
 """The failures a user can meet and understand: each is told in one line, never as a traceback."""
 
-import duckdb
-
-from lake.errors import LakeError
-from marginlake.catalogs import CatalogChoiceError, CatalogError
-from marginlake.config import ConfigError
-from receiver.journal.writer import JournalError
-from receiver.otlp_files import ImportFileError
-
 
 class CommandError(Exception):
     """A command cannot do what was asked; the message is one line that says why and what to try."""
@@ -17,17 +9,27 @@ class UsageError(CommandError):
     """The command line itself is wrong (exit code 2): the message says what to write."""
 
 
-EXPECTED: tuple[type[Exception], ...] = (
-    CatalogChoiceError,
-    CatalogError,
-    CommandError,
-    ConfigError,
-    ImportFileError,
-    JournalError,
-    LakeError,
-    duckdb.Error,
-    OSError,
-)
+def expected() -> tuple[type[Exception], ...]:
+    """The kinds of failures that tell a user enough. They are imported only when something has failed."""
+    import duckdb
+
+    from lake.errors import LakeError
+    from marginlake.catalogs import CatalogChoiceError, CatalogError
+    from marginlake.config import ConfigError
+    from receiver.journal.errors import JournalError
+    from receiver.otlp_files import ImportFileError
+
+    return (
+        CatalogChoiceError,
+        CatalogError,
+        CommandError,
+        ConfigError,
+        ImportFileError,
+        JournalError,
+        LakeError,
+        duckdb.Error,
+        OSError,
+    )
 
 
 def told(error: BaseException) -> str:

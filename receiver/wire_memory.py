@@ -4,11 +4,8 @@ The scanner works on addresses and not on arrays: payloads lie where Python keep
 is known what it is for. Nothing here checks a bound. Whoever reads has compared with the end, whoever writes has room.
 """
 
-import hashlib
-import os
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
@@ -17,6 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from receiver.wire_cache import CACHE, LOCATOR
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -24,40 +23,15 @@ _CONFIG: Final[Any] = numba.config
 _cgutils: Final[Any] = cgutils
 
 
-_PYTHON: Final = {"wire_columns", "wire_decode", "wire_keys", "wire_odd", "wire_ready", "wire_tables"}
-"""Modules of the scanner in which nothing is compiled."""
-
-
-def _cache_directory() -> str | None:
-    """Where machine code is kept: a directory of this version of the sources, or None where nothing can be written.
-
-    numba itself looks at the file of a function only, not at those it calls into, and would run old code after an edit.
-    """
-    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
-    for source in sorted(Path(__file__).parent.glob("wire_*.py")):
-        if source.stem not in _PYTHON:
-            digest.update(source.read_bytes())
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    try:
-        directory = (Path(base) if base else Path.home() / ".cache") / "marginlake" / f"scanner-{digest.hexdigest()}"
-        directory.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return None
-    return str(directory) if os.access(directory, os.W_OK) else None
-
-
-_CACHE: Final = _cache_directory()
-
-
 def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile at the first call; without the interpreter's lock while it runs. Kept on disk where that is possible."""
-    before, _CONFIG.CACHE_DIR = _CONFIG.CACHE_DIR, _CACHE or ""
+    before, _CONFIG.CACHE_LOCATOR_CLASSES = _CONFIG.CACHE_LOCATOR_CLASSES, LOCATOR
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = numba.njit(nogil=True, cache=_CACHE is not None, error_model="numpy")(function)
+            made = numba.njit(nogil=True, cache=CACHE is not None, error_model="numpy")(function)
     finally:
-        _CONFIG.CACHE_DIR = before
+        _CONFIG.CACHE_LOCATOR_CLASSES = before
     return cast(Callable[_P, _R], made)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from marginlake.config import ConfigError, parse_time
 from marginlake.failures import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ DryRun = Annotated[bool, Parameter(name="--dry-run", negative="", help="Say what
 
 def moment(text: str | None) -> datetime | None:
     """The instant an option names, UTC. Raises UsageError."""
+    from marginlake.config import ConfigError, parse_time  # settings are loaded only where they are used
+
     try:
         return None if text is None else parse_time(text)
     except ConfigError as error:

@@ -18,7 +18,7 @@ from marginlake.pipeline import prepare_or_reject
 from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Record
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import REVENUE, Tables, broken, differences, land_batches, land_into
+from tests.marginlake.lakes import REVENUE, Tables, broken, differences, fill, land_batches
 
 HALF = {"name": "acme-half", "customer": "acme", "multiplier": "0.5"}
 FLAT = {"name": "globex-flat", "customer": "globex", "prices": {"input_mtok": "1", "output_mtok": "1"}}
@@ -94,7 +94,7 @@ def test_record_by_record_costs_the_same(backwards: bool, tmp_path: Path, at_onc
 
 
 def test_relinking_finds_nothing_to_change(tmp_path: Path, at_once: Tables) -> None:
-    land_batches(tmp_path, [everything()], rules())
+    fill(tmp_path, [everything()], rules())
     with Lake.open(tmp_path, threads=1) as lake:
         assert relink(lake, rules().events, rules().price_again) == Changes()
 
@@ -152,5 +152,5 @@ def test_costs_are_landed_with_their_price_book(tmp_path: Path) -> None:
             "JOIN catalogs k ON k.catalog_id = costs.catalog_id"
         )
         assert lake.read(sql).rows() == [("overrides", "globex-flat", Decimal(1))]
-        land_into(lake, [[two.call(2, customer="globex")]], rules(), source="more")
+        fill(lake, [[two.call(2, customer="globex")]], rules(), source="more")
         assert lake.read("SELECT count(*) FROM catalogs WHERE source = 'overrides'").item() == 1

@@ -12,7 +12,7 @@ from analytics.component import Seeds, load_component
 from lake.connect import Lake
 from receiver.journal.record import Record
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import Tables, broken, differences, in_batches, land_batches, rest, rules
+from tests.marginlake.lakes import Tables, broken, differences, fill, in_batches, land_batches, rest, rules
 
 Told = tuple[list[Record], dict[str, str | None]]
 """What was sent, and what each event cost in the end (thousandths of a cent)."""
@@ -230,7 +230,7 @@ class TestIdempotencyKeys:
 
 def test_ids_that_come_round_again_connect_nothing(tmp_path: Path) -> None:
     """A local server that numbers its answers must not make every commit load the whole lake."""
-    land_batches(tmp_path, [[Story().call(1, trace=trace, answer="chatcmpl-42") for trace in range(1, 6)]])
+    fill(tmp_path, [[Story().call(1, trace=trace, answer="chatcmpl-42") for trace in range(1, 6)]])
     none = pl.Series([], dtype=pl.String)
     with Lake.open(tmp_path, threads=1) as lake, lake.reading() as tx:
         seeds = Seeds(pl.Series([Story().trace_id(1).hex()]), none, none, none)

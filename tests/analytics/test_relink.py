@@ -12,7 +12,8 @@ from analytics.period import Period
 from analytics.recompute import Changes
 from analytics.relink import relink
 from lake.connect import Lake
-from tests.marginlake.lakes import captured, differences, land_batches, rules, tables
+from tests.marginlake.captured_lakes import captured_lake
+from tests.marginlake.lakes import differences, rules, tables
 
 RESULTS = ("cost_links", "event_margins")
 
@@ -20,7 +21,7 @@ RESULTS = ("cost_links", "event_margins")
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """A lake with everything that was captured."""
-    land_batches(tmp_path, [captured()])
+    captured_lake(tmp_path)
     with Lake.open(tmp_path, threads=1) as opened:
         yield opened
 

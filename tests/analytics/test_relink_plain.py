@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,9 @@ from lake.connect import Lake
 from marginlake.rules import Rules
 from tests.analytics.stories import Story
 from tests.examples import examples
-from tests.marginlake.lakes import broken, differences, empty_lake, land_into, rules, tables
-from tests.marginlake.traffic import Traffic, worlds
+from tests.marginlake.lakes import broken, differences, fill, rules, tables
+from tests.marginlake.traffic import worlds
+from tests.new_lakes import empty_lake
 
 EVER = Period(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 """A period, and so a relink by the stages alone."""
@@ -124,11 +124,15 @@ def test_several_damages(plain_lake: Path, damage: tuple[str, ...]) -> None:
     assert_the_same(plain_lake, damage, plain_rules())
 
 
-@cache
-def _sent() -> Traffic:
-    """Some worlds of random traffic, which share a lake."""
+@pytest.fixture(scope="module")
+def traffic_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some worlds of random traffic, linked as they came."""
+    folder = tmp_path_factory.mktemp("traffic")
     (traffic,) = worlds(10)
-    return traffic
+    with Lake.open(folder, threads=1) as lake:
+        fill(lake, [traffic.records])
+        assert relink(lake, rules().events, rules().price_again) == Changes()
+    return folder
 
 
 @pytest.mark.timeout(900)
@@ -136,13 +140,8 @@ def _sent() -> Traffic:
     max_examples=examples(2), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 @given(damage=st.permutations(DAMAGE[:16]).map(lambda order: tuple(order[:2])))
-def test_any_traffic(damage: tuple[str, ...]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        empty_lake(Path(folder))
-        with Lake.open(Path(folder), threads=1) as lake:
-            land_into(lake, [_sent().records])
-            assert relink(lake, rules().events, rules().price_again) == Changes()
-        assert_the_same(Path(folder), damage, rules())
+def test_any_traffic(traffic_lake: Path, damage: tuple[str, ...]) -> None:
+    assert_the_same(traffic_lake, damage, rules())
 
 
 @pytest.fixture
@@ -168,7 +167,7 @@ def test_a_plain_lake_needs_no_stage(plain_lake: Path, tmp_path: Path, monkeypat
 def test_who_is_not_plain(lake: Lake) -> None:
     """A trace of each kind, and one that is plain."""
     plain, agent, nested, twins, scoped, shared, apart = map(Story, range(1, 8))
-    land_into(
+    fill(
         lake,
         [
             [plain.work(1, {"customer.id": "acme"}), plain.call(2, parent=1), plain.billed(3, parent=1)],
@@ -192,14 +191,14 @@ def test_what_the_service_changes_meanwhile_is_left_to_it(lake: Lake, monkeypatc
     """The scan saw a trace whose link was lost; then its second event came, and they share the cost."""
     story = Story()
     parts = [story.work(1), story.call(2, parent=1), story.billed(3, parent=1)]
-    land_into(lake, [parts])
+    fill(lake, [parts])
     with lake.durable_transaction() as connection:
         connection.execute("DELETE FROM cost_links")
     correct = PlainTraces.correct
 
     def late(plain: PlainTraces, *arguments: object) -> Changes:
         assert plain.others.is_empty()
-        land_into(lake, [[story.billed(4, parent=1, event="another")]])
+        fill(lake, [[story.billed(4, parent=1, event="another")]])
         with lake.durable_transaction() as connection:
             connection.execute("DELETE FROM cost_links")
         return correct(plain, *arguments)  # type: ignore[arg-type]

@@ -22,12 +22,13 @@ from analytics.reprice_rows import NewPrices
 from lake.commit import Transaction
 from lake.connect import Lake
 from tests.marginlake.books import UNKNOWN, earlier, later, prices_of, rules_under
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.lakes import (
     Tables,
     broken,
     captured,
     differences,
-    land_batches,
+    fill,
     land_into,
     span_by_span,
     tables,
@@ -38,13 +39,13 @@ from tests.marginlake.lakes import (
 @pytest.fixture(scope="module")
 def under_later(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """What everything that was captured is under the later book."""
-    return land_batches(tmp_path_factory.mktemp("later"), [captured()], rules_under(later()))
+    return captured_lake(tmp_path_factory.mktemp("later"), later())
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """Everything that was captured, priced by the earlier book."""
-    land_batches(tmp_path, [captured()], rules_under(earlier()))
+    captured_lake(tmp_path, earlier())
     with Lake.open(tmp_path, threads=1) as opened:
         yield opened
 
@@ -230,7 +231,7 @@ with Lake.open(Path(sys.argv[1]), threads=1) as lake:
 
 
 def test_killed_and_run_again(tmp_path: Path, under_later: Tables) -> None:
-    land_batches(tmp_path, [captured()], rules_under(earlier()))
+    captured_lake(tmp_path, earlier())
     died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], timeout=100, check=False)
     assert died.returncode == -SIGKILL
     assert broken(tmp_path) == {}
@@ -245,7 +246,7 @@ def test_beside_data_that_lands_meanwhile(tmp_path: Path, under_later: Tables, m
     """Another thread lands spans of the same traces, priced by the later book, between and during its transactions."""
     monkeypatch.setattr(module, "CHUNK", 25)
     alone = [single for record in captured() for single in span_by_span(record)]
-    land_batches(tmp_path, [alone[0::2]], rules_under(earlier()))
+    fill(tmp_path, [alone[0::2]], rules_under(earlier()))
     with Lake.open(tmp_path, threads=1) as lake:
         rest = alone[1::2]
         batches = [rest[at : at + 60] for at in range(0, len(rest), 60)]

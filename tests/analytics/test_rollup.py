@@ -19,8 +19,10 @@ from lake.daily import daily_sql
 from receiver.journal.record import Record
 from tests.analytics.stories import Story
 from tests.examples import examples
-from tests.marginlake.lakes import broken, captured, empty_lake, in_batches, land_batches, land_into, rules
+from tests.marginlake.captured_lakes import captured_lake
+from tests.marginlake.lakes import broken, fill, in_batches, rules
 from tests.marginlake.traffic import worlds
+from tests.new_lakes import empty_lake
 
 EVER = Period(None, datetime(2027, 1, 1, tzinfo=UTC))
 DAY = date(2026, 11, 23)
@@ -61,7 +63,7 @@ def a_day_and_the_next(story: Story) -> list[list[Record]]:
 
 
 def test_rolled_days_are_read_and_say_the_same(tmp_path: Path) -> None:
-    land_batches(tmp_path, [captured()])
+    captured_lake(tmp_path)
     with Lake.open(tmp_path, threads=1) as lake:
         before = lake.read("FROM margin_daily").sort(KEY)
         days = unrolled(lake, EVER)
@@ -75,7 +77,7 @@ def test_rolled_days_are_read_and_say_the_same(tmp_path: Path) -> None:
 
 
 def test_twice_is_once(lake: Lake) -> None:
-    land_into(lake, a_day_and_the_next(Story()))
+    fill(lake, a_day_and_the_next(Story()))
     assert rollup(lake, EVER).days == 2
     before = snapshot_of(lake)
     assert rollup(lake, EVER) == Rollup()
@@ -83,7 +85,7 @@ def test_twice_is_once(lake: Lake) -> None:
 
 
 def test_only_whole_days_of_the_period(lake: Lake) -> None:
-    land_into(lake, a_day_and_the_next(Story()))
+    fill(lake, a_day_and_the_next(Story()))
     noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
     assert rollup(lake, Period(None, noon)).days == 0
     assert rollup(lake, Period(noon, noon + timedelta(days=1))).days == 0
@@ -94,10 +96,10 @@ def test_only_whole_days_of_the_period(lake: Lake) -> None:
 
 def test_a_late_event_changes_its_day_and_that_of_the_cost_it_claims(lake: Lake) -> None:
     first, late = a_day_and_the_next(Story())
-    land_into(lake, [first, late[:1]])
+    fill(lake, [first, late[:1]])
     rollup(lake, EVER)
     assert rolled(lake) == {DAY}
-    land_into(lake, [late[1:]])
+    fill(lake, [late[1:]])
     assert rolled(lake) == set()
     assert_exact(lake)
     rollup(lake, EVER)
@@ -107,27 +109,27 @@ def test_a_late_event_changes_its_day_and_that_of_the_cost_it_claims(lake: Lake)
 
 def test_other_days_stay_rolled_up(lake: Lake) -> None:
     story = Story()
-    land_into(lake, a_day_and_the_next(story))
+    fill(lake, a_day_and_the_next(story))
     rollup(lake, EVER)
-    land_into(lake, [[story.call(9, trace=9)]])
+    fill(lake, [[story.call(9, trace=9)]])
     assert rolled(lake) == {DAY + timedelta(days=1)}
     assert_exact(lake)
 
 
 def test_a_later_day_is_live_at_once(lake: Lake) -> None:
     story = Story()
-    land_into(lake, [[story.call(1)]])
+    fill(lake, [[story.call(1)]])
     rollup(lake, EVER)
-    land_into(lake, [[story.call(2, trace=2, at=48 * 3_600_000)]])
+    fill(lake, [[story.call(2, trace=2, at=48 * 3_600_000)]])
     assert rolled(lake) == {DAY}
     assert lake.read("SELECT day FROM margin_daily ORDER BY day")["day"].to_list() == [DAY, DAY + timedelta(days=2)]
 
 
 def test_a_row_on_a_day_that_had_none(lake: Lake) -> None:
     story = Story()
-    land_into(lake, [[story.call(1), story.call(2, trace=2, at=48 * 3_600_000)]])
+    fill(lake, [[story.call(1), story.call(2, trace=2, at=48 * 3_600_000)]])
     rollup(lake, EVER)
-    land_into(lake, [[story.call(3, trace=3, at=24 * 3_600_000)]])
+    fill(lake, [[story.call(3, trace=3, at=24 * 3_600_000)]])
     assert lake.read("SELECT count(*) FROM margin_daily").item() == 3
     assert_exact(lake)
 
@@ -135,7 +137,7 @@ def test_a_row_on_a_day_that_had_none(lake: Lake) -> None:
 def test_a_customer_who_is_another_changes_the_day_of_the_event(lake: Lake) -> None:
     """The link stays the same; whose cost it is does not."""
     first, late = a_day_and_the_next(Story())
-    land_into(lake, [first, late])
+    fill(lake, [first, late])
     rollup(lake, EVER)
     with lake.transaction() as tx:
         costs = tx.read("SELECT * FROM costs WHERE cost_id IN (SELECT cost_id FROM cost_links WHERE rule = 'scope')")
@@ -145,7 +147,7 @@ def test_a_customer_who_is_another_changes_the_day_of_the_event(lake: Lake) -> N
 
 
 def test_what_is_deleted_ends_a_day_too(lake: Lake) -> None:
-    land_into(lake, a_day_and_the_next(Story()))
+    fill(lake, a_day_and_the_next(Story()))
     rollup(lake, EVER)
     with lake.transaction() as tx:
         tx.delete("cost_links", tx.read("SELECT signal_id FROM cost_links WHERE rule = 'scope'"))
@@ -155,12 +157,12 @@ def test_what_is_deleted_ends_a_day_too(lake: Lake) -> None:
 
 def test_a_day_that_changes_while_it_is_rolled_up_stays_live(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     story = Story()
-    land_into(lake, [[story.call(1)]])
+    fill(lake, [[story.call(1)]])
     work = module.worked_out
 
     def meanwhile(*arguments: object) -> pl.DataFrame:
         rows = work(*arguments)  # type: ignore[arg-type]
-        land_into(lake, [[story.call(2, trace=2)]])
+        fill(lake, [[story.call(2, trace=2)]])
         return rows
 
     monkeypatch.setattr(module, "worked_out", meanwhile)
@@ -173,7 +175,7 @@ def test_a_day_that_changes_while_it_is_rolled_up_stays_live(lake: Lake, monkeyp
 
 def test_it_can_be_stopped_and_goes_on(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "EVENTS_AT_ONCE", 1)
-    land_into(lake, a_day_and_the_next(Story()))
+    fill(lake, a_day_and_the_next(Story()))
     told: list[tuple[int, int]] = []
     done = rollup(lake, EVER, progress=lambda done, total: told.append((done, total)), stop=lambda: bool(told))
     assert (done.days, told) == (1, [(1, 2)])
@@ -193,7 +195,7 @@ def test_whatever_comes_whenever_it_is_rolled_up(seed: int) -> None:
         empty_lake(Path(folder))
         with Lake.open(Path(folder), threads=1) as lake:
             for batch in in_batches(dealt, 4, chance):
-                land_into(lake, [batch])
+                fill(lake, [batch])
                 assert_exact(lake)
                 end = datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=chance.choice([-60, -30, 0, 1, 10]))
                 rollup(lake, Period(None, end))

@@ -27,12 +27,12 @@ from tests.marginlake.lakes import (
     broken,
     captured,
     differences,
-    empty_lake,
+    fill,
     in_batches,
-    land_into,
     span_by_span,
     tables,
 )
+from tests.new_lakes import empty_lake
 
 START = datetime.fromtimestamp(BASE_NS / 1e9, UTC)
 HOUR = START.replace(minute=0, second=0, microsecond=0)
@@ -70,7 +70,7 @@ def three(*, at: int = 0, trace: int = 1) -> list[Record]:
 
 
 def test_the_calls_of_an_hour_share_its_price_to_the_last_picodollar(lake: Lake) -> None:
-    land_into(lake, [three()], rules(per_hour="1"))
+    fill(lake, [three()], rules(per_hour="1"))
     assert costs(lake) == [None] * 3
     settle(lake, given=rules(per_hour="1"))
     assert costs(lake) == [Decimal("0.333333333334"), Decimal("0.333333333333"), Decimal("0.333333333333")]
@@ -81,7 +81,7 @@ def test_the_calls_of_an_hour_share_its_price_to_the_last_picodollar(lake: Lake)
 
 
 def test_an_hour_that_is_not_over_waits(lake: Lake) -> None:
-    land_into(lake, [three()], rules())
+    fill(lake, [three()], rules())
     assert settle(lake, OVER - timedelta(microseconds=1)) == Changes()
     assert costs(lake) == [None] * 3
     statuses = tables(lake)["costs"].select("status", "rate_note").unique().rows()
@@ -89,13 +89,13 @@ def test_an_hour_that_is_not_over_waits(lake: Lake) -> None:
 
 
 def test_settling_again_writes_nothing(lake: Lake) -> None:
-    land_into(lake, [three()], rules())
+    fill(lake, [three()], rules())
     assert settle(lake).costs == 3
     assert settle(lake) == Changes()
 
 
 def test_every_hour_has_its_own_price(lake: Lake) -> None:
-    land_into(lake, [[*three(), *three(at=HOUR_MS, trace=2), Story().call(1, at=2 * HOUR_MS, trace=3)]], rules())
+    fill(lake, [[*three(), *three(at=HOUR_MS, trace=2), Story().call(1, at=2 * HOUR_MS, trace=3)]], rules())
     settle(lake, OVER + timedelta(hours=1))
     assert costs(lake) == [Decimal("0.83")] * 6 + [None]
     settle(lake, OVER + timedelta(hours=2))
@@ -103,9 +103,9 @@ def test_every_hour_has_its_own_price(lake: Lake) -> None:
 
 
 def test_a_late_call_is_given_its_share_of_an_hour_that_was_settled(lake: Lake) -> None:
-    land_into(lake, [three()], rules())
+    fill(lake, [three()], rules())
     settle(lake)
-    land_into(lake, [[Story().call(4)]], rules())
+    fill(lake, [[Story().call(4)]], rules())
     assert costs(lake) == [Decimal("0.83")] * 3 + [None]
     settle(lake)
     assert costs(lake) == [Decimal("0.6225")] * 4
@@ -113,10 +113,10 @@ def test_a_late_call_is_given_its_share_of_an_hour_that_was_settled(lake: Lake) 
 
 def test_what_turns_out_to_repeat_another_bears_nothing(lake: Lake) -> None:
     story = Story()
-    land_into(lake, [[story.call(1), story.call(2, operation="invoke_agent")]], rules())
+    fill(lake, [[story.call(1), story.call(2, operation="invoke_agent")]], rules())
     settle(lake)
     assert costs(lake) == [Decimal("1.245")] * 2
-    land_into(lake, [[story.call(3, parent=2)]], rules())
+    fill(lake, [[story.call(3, parent=2)]], rules())
     settle(lake)
     assert costs(lake) == [Decimal("1.245")] * 2
     aggregate = tables(lake)["costs"].filter(pl.col("status") == "aggregate").row(0, named=True)
@@ -126,7 +126,7 @@ def test_what_turns_out_to_repeat_another_bears_nothing(lake: Lake) -> None:
 
 def test_links_and_margins_come_with_it(lake: Lake) -> None:
     story = Story()
-    land_into(lake, [[*three(), story.billed(4)]], rules())
+    fill(lake, [[*three(), story.billed(4)]], rules())
     assert tables(lake)["event_margins"]["cost_status"].to_list() == ["unpriced"]
     settle(lake)
     assert story.costs(tables(lake)) == {"report": "249000"}
@@ -135,16 +135,16 @@ def test_links_and_margins_come_with_it(lake: Lake) -> None:
 
 
 def test_a_call_of_a_settled_hour_keeps_its_share_when_its_trace_grows(lake: Lake) -> None:
-    land_into(lake, [three()], rules())
+    fill(lake, [three()], rules())
     settle(lake)
-    land_into(lake, [[Story().work(9, {"customer.id": "acme"}), Story().billed(8)]], rules())
+    fill(lake, [[Story().work(9, {"customer.id": "acme"}), Story().billed(8)]], rules())
     assert costs(lake) == [Decimal("0.83")] * 3
     assert settle(lake) == Changes()
 
 
 def test_a_machine_paid_in_another_currency(lake: Lake) -> None:
     euro = rules(currency="EUR", per_hour="1")
-    land_into(lake, [three()], euro)
+    fill(lake, [three()], euro)
     settle(lake, given=euro)
     rows = tables(lake)["costs"]
     assert rows["original_cost"].sum() == Decimal(1)
@@ -155,14 +155,14 @@ def test_a_machine_paid_in_another_currency(lake: Lake) -> None:
 
 
 def test_a_new_price_does_not_reach_back(lake: Lake) -> None:
-    land_into(lake, [three()], rules())
+    fill(lake, [three()], rules())
     settle(lake)
     assert settle(lake, given=rules(per_hour="300")) == Changes()
     assert costs(lake) == [Decimal("0.83")] * 3
 
 
 def test_hours_of_a_rule_that_is_no_more_stay_open(lake: Lake) -> None:
-    land_into(lake, [three()], rules())
+    fill(lake, [three()], rules())
     assert settle(lake, given=rules(name="another")) == Changes()
     assert costs(lake) == [None] * 3
 
@@ -177,7 +177,7 @@ def test_without_such_rules_the_lake_is_not_even_asked(tmp_path: Path) -> None:
 def test_by_default_an_hour_is_left_alone_for_some_minutes(lake: Lake) -> None:
     """What was sent just now is in an hour that is not over."""
     now_ms = (datetime.now(UTC) - START) // timedelta(milliseconds=1)
-    land_into(lake, [[*three(), Story().call(1, trace=2, at=now_ms)]], rules())
+    fill(lake, [[*three(), Story().call(1, trace=2, at=now_ms)]], rules())
     settle_shared_hours(lake, rules())
     assert costs(lake) == [Decimal("0.83")] * 3 + [None]
 
@@ -204,7 +204,7 @@ class TestTwoCustomers:
         empty_lake(folder)
         with Lake.open(folder, threads=1) as lake:
             for number, batch in enumerate(batches):
-                land_into(lake, [batch], self.given, source=f"batch {number}")
+                fill(lake, [batch], self.given, source=f"batch {number}")
                 if between:
                     settle(lake, given=self.given)
             settle(lake, given=self.given)
@@ -244,7 +244,7 @@ def test_the_captures_settle_to_the_same_in_another_order(tmp_path: Path) -> Non
         empty_lake(tmp_path / name)
         with Lake.open(tmp_path / name, threads=1) as lake:
             for number, batch in enumerate(batches):
-                land_into(lake, [batch], given, source=f"batch {number}")
+                fill(lake, [batch], given, source=f"batch {number}")
                 settle(lake, datetime(2100, 1, 1, tzinfo=UTC), given)
             assert broken(lake) == {}
             found.append(tables(lake))

@@ -22,7 +22,7 @@ from marginlake.rules import rules_from
 from receiver.journal.record import Record
 from tests.docs.test_examples import ROOT, blocks
 from tests.docs.test_repricing import call
-from tests.marginlake.lakes import land_batches, traces
+from tests.marginlake.lakes import fill, traces
 from tests.receiver.otlp_payloads import START_NS, payload, span
 
 PAGE = ROOT / "docs" / "alerts.md"
@@ -66,7 +66,7 @@ def logs_as_before() -> Iterator[None]:
 def test_the_page_shows_what_the_command_prints(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     rules = rules_from(Config(revenue=REVENUE), None)
     records = [call(number, *said) for number, said in enumerate(CALLS, 1)]
-    land_batches(tmp_path, [[*records, nobodys(9)]], rules)
+    fill(tmp_path, [[*records, nobodys(9)]], rules)
     (tmp_path / "marginlake.toml").write_text(blocks(PAGE, "toml")[0])
     (shown,) = blocks(PAGE, "console")
     (command,) = re.findall(r"^\$ marginlake (.+)$", shown, re.MULTILINE)

@@ -13,7 +13,7 @@ from marginlake.revenue_store import adopt_rules
 from marginlake.rules import rules_from
 from tests.docs.test_examples import ROOT, blocks
 from tests.docs.test_repricing import CALLS, REVENUE, call
-from tests.marginlake.lakes import land_batches
+from tests.marginlake.lakes import fill
 
 INVOICE = "Date,Model,Amount\n2026-11-23,claude-sonnet-4-5,0.03\n"
 
@@ -22,7 +22,7 @@ INVOICE = "Date,Model,Amount\n2026-11-23,claude-sonnet-4-5,0.03\n"
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with the files that the pages name, and the lake in it."""
     rules = rules_from(Config(revenue=REVENUE), None)
-    land_batches(tmp_path / "lake", [[call(number, *said) for number, said in enumerate(CALLS, 1)]], rules)
+    fill(tmp_path / "lake", [[call(number, *said) for number, said in enumerate(CALLS, 1)]], rules)
     with Lake.open(tmp_path / "lake") as lake:
         adopt_rules(lake, rules.events)
     (tmp_path / "plans.toml").write_text("".join(blocks(ROOT / "docs" / "whatif.md", "toml")))

@@ -13,7 +13,7 @@ from marginlake.rules import rules_from
 from receiver.journal.record import Record
 from tests.docs.test_examples import ROOT, blocks
 from tests.marginlake.books import earlier, folder, put_books
-from tests.marginlake.lakes import as_toml, land_batches, traces
+from tests.marginlake.lakes import as_toml, fill, traces
 from tests.receiver.otlp_payloads import START_NS, payload, span
 
 PAGE = ROOT / "docs" / "repricing.md"
@@ -47,7 +47,7 @@ def data_dir(tmp_path: Path) -> Path:
     put_books(tmp_path)
     (tmp_path / "marginlake.toml").write_text(as_toml(REVENUE, ()))
     rules = rules_from(under(Config(revenue=REVENUE), earlier()), folder())
-    land_batches(tmp_path, [[call(number, *said) for number, said in enumerate(CALLS, 1)]], rules)
+    fill(tmp_path, [[call(number, *said) for number, said in enumerate(CALLS, 1)]], rules)
     return tmp_path
 
 

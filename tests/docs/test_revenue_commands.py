@@ -7,7 +7,7 @@ import pytest
 
 from marginlake.cli import run
 from tests.docs.test_examples import ROOT, blocks
-from tests.marginlake.lakes import land_batches, rest
+from tests.marginlake.lakes import fill, rest
 
 PAGE = ROOT / "docs" / "revenue.md"
 EVENTS = (*[("chat_message", "acme")] * 3, ("chat_message", "globex"), *[("refund", "acme")] * 2)
@@ -25,7 +25,7 @@ def test_the_page_shows_what_the_commands_print(tmp_path: Path, capfdbinary: pyt
         }
         for event, customer in EVENTS
     ]
-    land_batches(tmp_path / "data", [[rest(json.dumps({"signals": signals}).encode())]])
+    fill(tmp_path / "data", [[rest(json.dumps({"signals": signals}).encode())]])
     commands = next(block for block in blocks(PAGE, "sh") if "revenue list" in block).splitlines()
     for command in commands:
         assert run([*command.split()[1:], "--config", str(config), "--data", str(tmp_path / "data")]) == 0

@@ -9,13 +9,13 @@ import pytest
 from marginlake.cli import run
 from tests.docs.test_examples import ROOT, blocks
 from tests.docs.test_repricing import CALLS, call
-from tests.marginlake.lakes import land_batches
+from tests.marginlake.lakes import fill
 
 PAGE = ROOT / "docs" / "rollup.md"
 
 
 def test_the_page_shows_what_the_commands_print(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    land_batches(tmp_path, [[call(number, *said) for number, said in enumerate(CALLS, 1)]])
+    fill(tmp_path, [[call(number, *said) for number, said in enumerate(CALLS, 1)]])
     run(["relink", "--data", str(tmp_path)])
     capfdbinary.readouterr()
     shown = "".join(blocks(PAGE, "console"))

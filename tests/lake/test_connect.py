@@ -13,6 +13,8 @@ from lake.errors import LakeError
 from lake.migrate import known_migrations
 from tests.lake.rows import frame, span
 
+pytestmark = pytest.mark.usefixtures("migrations_run")
+
 
 def test_a_lake_is_made_where_there_is_none_and_found_again(data_dir: Path) -> None:
     with Lake.open(data_dir) as lake:
@@ -123,13 +125,41 @@ def test_an_extension_for_another_duckdb_is_named(monkeypatch: pytest.MonkeyPatc
         extensions.extension_file("ducklake")
 
 
-def test_unsigned_extensions_stay_refused(tmp_path: Path) -> None:
-    altered = tmp_path / "other.duckdb_extension"
-    content = bytearray(extensions.extension_file("ducklake").read_bytes())
+@pytest.mark.parametrize("opened_before", [False, True], ids=["at the first opening", "once ours are checked"])
+def test_unsigned_extensions_stay_refused(altered: Path, opened_before: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extensions, "_CHECKED", set())
+    if opened_before:
+        connect().close()
+    assert extensions.are_checked(extensions.required_extensions()) is opened_before
+    with connect() as ours:
+        with pytest.raises(duckdb.Error, match="signature"):
+            ours.execute(f"LOAD '{altered}'")
+        with pytest.raises(duckdb.Error, match="Cannot change allow_unsigned_extensions"):
+            ours.execute("SET allow_unsigned_extensions = true")
+
+
+def test_a_file_that_takes_the_place_of_a_checked_one_is_checked(
+    altered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swapped file is refused, also by a process that has loaded the one before it."""
+    place = tmp_path / "sqlite_scanner.duckdb_extension"
+    shutil.copyfile(extensions.extension_file("sqlite_scanner"), place)
+    monkeypatch.setattr(extensions, "REQUIRED", ("sqlite_scanner",))
+    monkeypatch.setattr(extensions, "extension_file", lambda _name: place)
+    connect().close()
+    altered.replace(place)
+    with pytest.raises(LakeError, match="signature"):
+        connect()
+
+
+@pytest.fixture
+def altered(tmp_path: Path) -> Path:
+    """An extension with one bit changed after it was signed."""
+    content = bytearray(extensions.extension_file("sqlite_scanner").read_bytes())
     content[1000] ^= 1
-    altered.write_bytes(content)
-    with connect() as ours, pytest.raises(duckdb.Error, match="signature"):
-        ours.execute(f"LOAD '{altered}'")
+    file = tmp_path / "altered.duckdb_extension"
+    file.write_bytes(content)
+    return file
 
 
 def test_memory_and_threads_can_be_bounded(data_dir: Path) -> None:

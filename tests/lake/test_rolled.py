@@ -23,6 +23,7 @@ LINK = (
 )
 
 
+@pytest.mark.usefixtures("migrations_run")
 def test_links_of_an_older_lake_learn_when_their_event_was(data_dir: Path) -> None:
     older = [migration for migration in known_migrations() if migration.version < 4]
     with pytest.MonkeyPatch.context() as patch:

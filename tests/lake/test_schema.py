@@ -1,5 +1,6 @@
 """The declarations are what a lake has: columns, types, meanings; and every type keeps its values exactly."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -10,12 +11,20 @@ from lake.connect import Lake
 from lake.definitions import POLARS_TYPES
 from lake.schema import TABLES, VIEWS
 from scripts.build_tables_doc import PAGE, page
+from tests.new_lakes import REALLY_OPEN
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake that the migrations made; only to be read."""
+    with REALLY_OPEN(tmp_path_factory.mktemp("fresh"), threads=2) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
-def test_a_fresh_lake_has_the_declared_columns(lake: Lake, table: object) -> None:
+def test_a_fresh_lake_has_the_declared_columns(fresh: Lake, table: object) -> None:
     declared = TABLES[table.name]  # type: ignore[attr-defined]
-    columns = lake.read(
+    columns = fresh.read(
         f"SELECT column_name, data_type, NOT is_nullable AS required, comment FROM duckdb_columns() "
         f"WHERE database_name = 'lake' AND table_name = '{declared.name}' ORDER BY column_index"
     )
@@ -23,23 +32,23 @@ def test_a_fresh_lake_has_the_declared_columns(lake: Lake, table: object) -> Non
     assert [(name, spelled.get(kind, kind), required, comment) for name, kind, required, comment in columns.rows()] == [
         (column.name, column.type, column.required, column.comment) for column in declared.columns
     ]
-    assert lake.read(f"FROM {declared.name} LIMIT 0").schema == declared.polars_schema
+    assert fresh.read(f"FROM {declared.name} LIMIT 0").schema == declared.polars_schema
 
 
-def test_every_table_and_view_says_what_it_is(lake: Lake) -> None:
-    tables = lake.read("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = 'lake'")
+def test_every_table_and_view_says_what_it_is(fresh: Lake) -> None:
+    tables = fresh.read("SELECT table_name, comment FROM duckdb_tables() WHERE database_name = 'lake'")
     assert dict(tables.rows()) == {name: table.comment for name, table in TABLES.items()}
-    views = lake.read("SELECT view_name, comment FROM duckdb_views() WHERE database_name = 'lake' AND NOT internal")
+    views = fresh.read("SELECT view_name, comment FROM duckdb_views() WHERE database_name = 'lake' AND NOT internal")
     assert dict(views.rows()) == {name: view.comment for name, view in VIEWS.items()}
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_every_view_answers_on_an_empty_lake(lake: Lake, view: str) -> None:
-    assert lake.read(f"FROM {view}").is_empty()
+def test_every_view_answers_on_an_empty_lake(fresh: Lake, view: str) -> None:
+    assert fresh.read(f"FROM {view}").is_empty()
 
 
-def test_money_is_never_a_float(lake: Lake) -> None:
-    columns = lake.read(
+def test_money_is_never_a_float(fresh: Lake) -> None:
+    columns = fresh.read(
         "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = 'lake' AND NOT internal"
     )
     assert columns.filter(pl.col("data_type").is_in(["FLOAT", "DOUBLE"])).is_empty()

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from marginlake.cli import run
-from tests.marginlake.lakes import captured, land_batches
+from tests.marginlake.captured_lakes import captured_lake
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Answer:
 def lake_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with everything that was captured; for reading only."""
     data_dir = tmp_path_factory.mktemp("captured")
-    land_batches(data_dir, [captured()])
+    captured_lake(data_dir)
     return data_dir
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import random
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -16,7 +13,7 @@ import polars as pl
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from analytics.invariants import INVARIANTS
-from lake.connect import CATALOG_FILE, Lake
+from lake.connect import Lake
 from lake.schema import TABLES
 from marginlake.config import Config
 from marginlake.landing import land
@@ -25,6 +22,7 @@ from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Kind, Record
 from receiver.otlp_json import traces_to_protobuf
 from receiver.signals.rest import journal_payload, parse_signals
+from tests.new_lakes import empty_lake as empty_lake
 
 DATA = Path(__file__).parents[1] / "data"
 RESULTS = ("costs", "cost_links", "event_margins", "event_values", "spans", "signals", "rejected", "unmapped_calls")
@@ -55,8 +53,6 @@ def land_batches(
     data_dir: Path, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
 ) -> Tables:
     """Land records in the lake in `data_dir` (made when missing), a commit per batch; returns what it holds then."""
-    if not (data_dir / CATALOG_FILE).exists():
-        empty_lake(data_dir)
     with Lake.open(data_dir, threads=1) as lake:
         return land_into(lake, batches, given, source=source)
 
@@ -65,21 +61,33 @@ def land_into(
     lake: Lake, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
 ) -> Tables:
     """`land_batches` for a lake that is open."""
+    fill(lake, batches, given, source=source)
+    return tables(lake)
+
+
+def fill(
+    place: Path | Lake, batches: Iterable[Sequence[Record]], given: Rules | None = None, *, source: str = "test"
+) -> None:
+    """Land records in a lake, open or in a data directory, a commit per batch; what it holds then is not read."""
+    if isinstance(place, Path):
+        with Lake.open(place, threads=1) as lake:
+            return fill(lake, batches, given, source=source)
     using = given or rules()
-    position = lake.progress(source) or 0
+    position = place.progress(source) or 0
     for batch in batches:
         position += 1
-        land(lake, prepare_or_reject(batch, (), using), using, source, position)
-    return tables(lake)
+        land(place, prepare_or_reject(batch, (), using), using, source, position)
+    return None
 
 
 def tables(lake: Lake) -> Tables:
     """The tables of results, sorted by their keys, without the columns that say when we did something."""
     found = {}
-    for name in RESULTS:
-        table = TABLES[name]
-        columns = [column for column in table.column_names if column not in table.bookkeeping]
-        found[name] = lake.read(f"SELECT {', '.join(columns)} FROM {name}").sort(table.key)
+    with lake.reading() as tx:
+        for name in RESULTS:
+            table = TABLES[name]
+            columns = [column for column in table.column_names if column not in table.bookkeeping]
+            found[name] = tx.read(f"SELECT {', '.join(columns)} FROM {name}").sort(table.key)
     return found
 
 
@@ -105,7 +113,8 @@ def broken(place: Path | Lake) -> dict[str, list[dict[str, object]]]:
     if isinstance(place, Path):
         with Lake.open(place, read_only=True, threads=1) as lake:
             return broken(lake)
-    found = {invariant.name: place.read(invariant.sql).to_dicts() for invariant in INVARIANTS}
+    with place.reading() as tx:
+        found = {invariant.name: tx.read(invariant.sql).to_dicts() for invariant in INVARIANTS}
     return {name: rows for name, rows in found.items() if rows}
 
 
@@ -161,16 +170,3 @@ def as_toml(entries: Sequence[Mapping[str, str]] = REVENUE, metrics: Sequence[Ma
     tables = [*(("revenue", entry) for entry in entries), *(("value.metric", metric) for metric in metrics)]
     bodies = ((name, "\n".join(f'{key} = "{value}"' for key, value in entry.items())) for name, entry in tables)
     return "".join(f"[[{name}]]\n{body}\n" for name, body in bodies)
-
-
-def empty_lake(data_dir: Path) -> None:
-    """Make an empty lake in `data_dir`: a copy of one, which is quicker than the migrations."""
-    shutil.copytree(_template(), data_dir, dirs_exist_ok=True)
-
-
-@cache
-def _template() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="marginlake-empty-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    Lake.open(folder).close()
-    return folder

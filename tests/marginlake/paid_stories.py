@@ -18,7 +18,7 @@ from marginlake.config import Config, LinkingConfig
 from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Kind, Record
 from receiver.otlp_json import traces_to_protobuf
-from tests.marginlake.lakes import DATA, broken, land_into, rest, span_by_span, traces
+from tests.marginlake.lakes import DATA, broken, fill, rest, span_by_span, traces
 from tests.receiver.otlp_payloads import any_value
 
 FOLDER = DATA / "paid" / "stories"
@@ -153,6 +153,6 @@ def tell(lake: Lake, records: Sequence[Record], given: Rules | None = None) -> B
     """Land the story in `lake` the hard way: span by span from its end, in two batches."""
     backwards = [single for record in records for single in span_by_span(record)][::-1]
     middle = len(backwards) // 2
-    land_into(lake, [part for part in (backwards[:middle], backwards[middle:]) if part], given or rules())
+    fill(lake, [part for part in (backwards[:middle], backwards[middle:]) if part], given or rules())
     assert broken(lake) == {}
     return Books(lake)

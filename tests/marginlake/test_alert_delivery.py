@@ -16,8 +16,8 @@ from marginlake.alert_settings import AlertSettings, alert_settings
 from marginlake.alert_store import look, record
 from marginlake.config import Config
 from tests.lake.rows import NOON, cost, frame
-from tests.marginlake.lakes import empty_lake
 from tests.marginlake.receiving import OLD_SECRET, SECRET, Receiver
+from tests.new_lakes import empty_lake
 
 NOW = NOON + timedelta(hours=1)
 DAILY = {"name": "costly", "kind": "daily_cost_above", "above": "1.5", "each": "customer", "severity": "critical"}

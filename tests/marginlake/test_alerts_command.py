@@ -11,8 +11,8 @@ import pytest
 from lake.connect import Lake
 from tests.lake.rows import cost, frame
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import empty_lake
 from tests.marginlake.receiving import SECRET, Receiver
+from tests.new_lakes import empty_lake
 
 RULE = '[[alert]]\nname = "any cost"\nkind = "daily_cost_above"\nabove = 0\neach = "customer"\n'
 Cli = Callable[..., Answer]

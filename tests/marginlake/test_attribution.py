@@ -13,7 +13,8 @@ from lake.connect import Lake
 from marginlake.config import Config, LinkingConfig
 from marginlake.rules import Rules, rules_from
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import broken, empty_lake, land_into, traces
+from tests.marginlake.lakes import broken, fill, traces
+from tests.new_lakes import empty_lake
 from tests.receiver.otlp_payloads import payload, span
 
 WHOLE = Decimal("0.00015")
@@ -41,7 +42,7 @@ def test_each_event_shows_the_whole_cost_and_totals_count_it_once(lake: Lake) ->
     story = Story()
     each = rules("each")
     for records in ([story.call(1)], [story.billed(2)], [story.billed(3)]):
-        land_into(lake, [records], each)
+        fill(lake, [records], each)
     assert events(lake) == [(WHOLE, 1 - WHOLE, True)] * 2
     assert lake.read("SELECT sum(cost_usd) FROM cost_links").item() == WHOLE
     assert lake.read("SELECT cost_usd, margin_usd FROM margin_by_event").row(0) == (WHOLE, 2 - WHOLE)
@@ -51,13 +52,13 @@ def test_each_event_shows_the_whole_cost_and_totals_count_it_once(lake: Lake) ->
 
 def test_a_cost_of_one_event_is_not_repeated(lake: Lake) -> None:
     story = Story()
-    land_into(lake, [[story.call(1), story.billed(2)]], rules("each"))
+    fill(lake, [[story.call(1), story.billed(2)]], rules("each"))
     assert events(lake) == [(WHOLE, 1 - WHOLE, False)]
 
 
 def test_the_setting_takes_effect_with_relink(lake: Lake) -> None:
     story, split, each = Story(), rules("split"), rules("each")
-    land_into(lake, [[story.call(1), story.billed(2), story.billed(3)]], split)
+    fill(lake, [[story.call(1), story.billed(2), story.billed(3)]], split)
     halves = events(lake)
     assert halves == [(WHOLE / 2, 1 - WHOLE / 2, False)] * 2
     assert relink(lake, each.events, each.price_again).margins == 2
@@ -79,7 +80,7 @@ def test_a_sampled_call_stands_for_others(lake: Lake, trace_state: str, weight: 
         "gen_ai.usage.output_tokens": 0,
     }
     sent = span(usage, trace_id=b"\x01" * 16, span_id=b"\x01" * 8, trace_state=trace_state)
-    land_into(lake, [[traces(payload(sent, scope="app"))]], rules("split"))
+    fill(lake, [[traces(payload(sent, scope="app"))]], rules("split"))
     assert lake.read("SELECT sampling_weight, cost_usd FROM costs").row(0) == (weight, WHOLE)
     estimate = WHOLE * (weight or 1)
     daily = "SELECT unclaimed_cost_usd, estimated_cost_usd FROM margin_daily"

@@ -13,8 +13,9 @@ from marginlake.backfill import STEPS, Step
 from marginlake.backfill_steps import Work, import_archive
 from marginlake.sources import ARCHIVE
 from tests.marginlake.archives import archive
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import Tables, as_toml, broken, captured, differences, land_batches, tables_of
+from tests.marginlake.lakes import Tables, as_toml, broken, captured, differences, tables_of
 
 Cli = Callable[..., Answer]
 
@@ -25,7 +26,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tables]:
     data = tmp_path_factory.mktemp("live") / "data"
     archive(data, captured())
     (data / "marginlake.toml").write_text(as_toml())
-    return data, land_batches(data, [captured()])
+    return data, captured_lake(data)
 
 
 @pytest.fixture

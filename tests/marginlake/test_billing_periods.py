@@ -11,7 +11,8 @@ from lake.connect import Lake
 from marginlake.config import Config
 from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Record
-from tests.marginlake.lakes import broken, differences, empty_lake, land_into, rest, tables
+from tests.marginlake.lakes import broken, differences, fill, land_into, rest, tables
+from tests.new_lakes import empty_lake
 
 ENTRIES = (
     {"name": "pages", "event": "page", "tiers": [{"up_to": 2, "unit_price": "1"}, {"unit_price": "0.1"}]},
@@ -92,7 +93,7 @@ def test_of_large_periods_the_rest_is_settled_a_moment_later(
 ) -> None:
     records, expected = STORIES["a total that passes a bound makes all of them cheaper"]
     monkeypatch.setattr(period_mates, "MOST_AT_ONCE", 0)
-    land_into(lake, [[record] for record in records], rules)
+    fill(lake, [[record] for record in records], rules)
     assert revenue(lake) == [Decimal(1), Decimal(1), Decimal("0.1")], "the newest knows all, the others do not yet"
     assert settle_periods(lake, rules.events) == 2
     assert revenue(lake) == [Decimal(amount) for amount in expected or []]
@@ -102,5 +103,5 @@ def test_of_large_periods_the_rest_is_settled_a_moment_later(
 
 
 def test_margins_follow(lake: Lake, rules: Rules) -> None:
-    land_into(lake, [[posted("a", "bulk")], [posted("b", "bulk", 2), posted("c", "bulk", 3)]], rules)
+    fill(lake, [[posted("a", "bulk")], [posted("b", "bulk", 2), posted("c", "bulk", 3)]], rules)
     assert lake.read("SELECT count(*) FROM event_margins WHERE cost_usd IS NULL AND margin_usd IS NULL").item() == 3

@@ -1,6 +1,7 @@
 """The command line as a person meets it: exit codes, one line of complaint, never a traceback."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import pytest
 
 from lake import migrate
 from lake.connect import Lake
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import DATA, as_toml, captured, land_batches, tables_of
+from tests.marginlake.lakes import DATA, as_toml, tables_of
 
 Cli = Callable[..., Answer]
 CAPTURE = DATA / "dialects" / "openinference-langchain_agent.pb"
@@ -31,11 +33,29 @@ def test_every_command_explains_itself(command: str, cli: Cli) -> None:
     assert f"Usage: marginlake {command}" in answer.out
 
 
-def test_alone_it_shows_what_there_is(cli: Cli) -> None:
-    answer = cli()
-    assert answer.code == 0
-    for command in COMMANDS:
-        assert command.split()[0] in answer.out
+@pytest.mark.parametrize("line", ["", "--help", "-h"])
+def test_alone_it_shows_what_there_is_and_what_each_is_for(line: str, process: Callable[..., Answer]) -> None:
+    answer = process(*line.split())
+    assert (answer.code, answer.err) == (0, "")
+    for name in {command.split()[0] for command in COMMANDS}:
+        assert re.search(rf"^. {name} +\w", answer.out, re.MULTILINE), name
+
+
+def test_a_command_loads_what_it_needs_and_no_more(lake_dir: Path) -> None:
+    """The version is said at once, and a question is not kept waiting by what prices and services need."""
+    heavy = {"polars", "duckdb", "pyarrow", "pydantic", "grpc", "numba", "prometheus_client", "marginlake.commands"}
+    assert loaded_by("--version").isdisjoint(heavy)
+    asked = loaded_by("sql", "SELECT 1", "--data", str(lake_dir))
+    assert asked.isdisjoint({"pydantic", "grpc", "numba", "prometheus_client", "analytics", "pricing_tables"})
+
+
+def loaded_by(*line: str) -> set[str]:
+    """The modules that a command line has loaded when it is done."""
+    given = (
+        f"import sys; sys.path.insert(0, ''); from marginlake.cli import run; run({list(line)}); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", given], capture_output=True, check=True)
+    return set(done.stdout.decode().splitlines()[-1].split())
 
 
 class TestWrongUsage:
@@ -187,7 +207,7 @@ class TestDoctor:
             assert f" {check}: " in answer.out
 
     def test_a_broken_invariant(self, cli: Cli, tmp_path: Path) -> None:
-        land_batches(tmp_path, [captured()])
+        captured_lake(tmp_path)
         with Lake.open(tmp_path) as lake, lake.transaction() as tx:
             tx.delete("cost_links", tx.read("SELECT cost_id, signal_id FROM cost_links WHERE cost_usd > 0 LIMIT 1"))
         answer = cli("doctor", "--data", tmp_path)
@@ -200,6 +220,7 @@ class TestDoctor:
         assert cli("relink", "--data", tmp_path).out.startswith("changed: 0 costs, 1 cost_links, 1 event_margins")
         assert cli("doctor", "--data", tmp_path).code == 0
 
+    @pytest.mark.usefixtures("migrations_run")
     def test_a_lake_of_an_older_version_says_how_to_go_on(
         self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

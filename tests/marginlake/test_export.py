@@ -14,7 +14,7 @@ from analytics.export_files import ExportError, appearing
 from lake.connect import Lake
 from lake.schema import TABLES, VIEWS
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import captured, land_batches
+from tests.marginlake.lakes import captured, fill
 
 Cli = Callable[..., Answer]
 
@@ -160,14 +160,14 @@ def test_what_a_writer_commits_meanwhile_is_not_in_it(tmp_path: Path) -> None:
 
     data, out = tmp_path / "d", tmp_path / "p"
     records = captured()
-    land_batches(data, [records[:5]])
+    fill(data, [records[:5]])
     out.mkdir()
     with Lake.open(data, read_only=True) as lake:
         before = lake.read("SELECT count(*) FROM spans").item()
         connection = lake.cursor()
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM spans").fetchall()
-        land_batches(data, [records[5:10]], source="other")
+        fill(data, [records[5:10]], source="other")
         manifest = export_tables(connection, out, chosen(["spans", "costs"]), "parquet", "none", Period())
         connection.close()
     assert manifest["tables"]["spans"]["rows"] == before

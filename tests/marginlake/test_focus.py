@@ -20,8 +20,9 @@ from marginlake.rules import rules_from
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import captured, empty_lake, land_batches, land_into
+from tests.marginlake.lakes import captured, fill
 from tests.marginlake.traffic import traffic
+from tests.new_lakes import empty_lake
 
 Cli = Callable[..., Answer]
 GRAINS = ("call", "hour", "day")
@@ -78,7 +79,7 @@ def test_whatever_came_adds_up(tmp_path_factory: pytest.TempPathFactory, records
     data = tmp_path_factory.mktemp("focus")
     empty_lake(data)
     with Lake.open(data, threads=1) as lake:
-        land_into(lake, [records])
+        fill(lake, [records])
         for grain in ("call", "day"):
             rows = rows_of(lake, grain)
             assert problems(rows) == []
@@ -89,7 +90,7 @@ def test_contracts_show_what_the_list_would_have_charged(tmp_path: Path) -> None
     """gpt-4o* at 80 %: the list cost stays the list's, what is billed is four fifths of it."""
     override = {"name": "deal", "provider": "openai", "model": "gpt-4o*", "multiplier": "0.8"}
     rules = rules_from(Config.model_validate({"pricing": {"override": [override]}}), None)
-    land_batches(tmp_path, [captured()], rules)
+    fill(tmp_path, [captured()], rules)
     with Lake.open(tmp_path) as lake:
         rows = rows_of(lake, "day")
         assert problems(rows) == []

@@ -14,7 +14,8 @@ from receiver.dialects import WANTED_KEYS
 from receiver.journal.record import Record
 from receiver.signals.schema import SIGNALS_WANTED
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import broken, empty_lake, land_batches, rest, rules, tables, traces
+from tests.marginlake.lakes import broken, land_batches, rest, rules, tables, traces
+from tests.new_lakes import empty_lake
 from tests.receiver.otlp_payloads import payload, span
 
 KEYS = sorted(WANTED_KEYS | SIGNALS_WANTED.span_keys | {"customer.id", "product.id"})

@@ -17,8 +17,20 @@ from marginlake.failures import CommandError
 from marginlake.importer import import_files, preview
 from marginlake.sources import files_of
 from tests.marginlake.archives import archive
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import DATA, as_toml, captured, differences, land_batches, rules, tables, tables_of, traces
+from tests.marginlake.lakes import (
+    DATA,
+    as_toml,
+    captured,
+    differences,
+    fill,
+    land_batches,
+    rules,
+    tables,
+    tables_of,
+    traces,
+)
 from tests.receiver.otlp_payloads import START_NS, payload, span
 
 Cli = Callable[..., Answer]
@@ -87,7 +99,7 @@ class TestWhichFiles:
 
 
 def test_an_archive_gives_the_tables_that_arrived_live(cli: Cli, tmp_path: Path) -> None:
-    live = land_batches(tmp_path / "live", [captured()])
+    live = captured_lake(tmp_path / "live")
     data = tmp_path / "again"
     archive(data, captured())
     config = tmp_path / "settings.toml"
@@ -135,7 +147,7 @@ class TestDryRun:
         assert dry.out.splitlines()[0] == real.out.splitlines()[0]
 
     def test_beside_a_lake_only_what_it_lacks_counts_and_each_once(self, tmp_path: Path) -> None:
-        land_batches(tmp_path, [captured()[:3]])
+        fill(tmp_path, [captured()[:3]])
         files = []
         for number, record in enumerate((*captured()[1:5], *captured()[1:5])):
             files.append(tmp_path / f"{number}.pb")
@@ -165,7 +177,7 @@ class TestPeriod:
             assert tables(lake)["spans"].height == 3
 
     def test_parts_add_up_to_the_whole(self, tmp_path: Path) -> None:
-        whole = land_batches(tmp_path / "whole", [captured()])
+        whole = captured_lake(tmp_path / "whole")
         segments = archive(tmp_path / "data", captured())
         starts = whole["spans"]["start_time"].sort()
         middle = starts[len(starts) // 2]
@@ -191,7 +203,7 @@ class TestPeriod:
 
 def test_an_import_that_is_stopped_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "BATCH_BYTES", 1)
-    whole = land_batches(tmp_path / "whole", [captured()])
+    whole = captured_lake(tmp_path / "whole")
     segments = archive(tmp_path / "data", captured())
     stops = iter([False, False, True])
     with Lake.open(tmp_path / "lake", threads=1) as lake:

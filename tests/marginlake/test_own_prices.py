@@ -1,8 +1,10 @@
-"""Own prices through the whole conveyor: random traffic in any order, and the command line."""
+"""Own prices through the whole conveyor: random traffic in any order, and the command line.
+
+Worlds of traffic share a lake (see `traffic.worlds`), and here also the hours of machines that are paid by the hour.
+"""
 
 import json
 import random
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from analytics.recompute import Changes
 from analytics.relink import relink
@@ -21,8 +22,9 @@ from marginlake.upkeep import settle_shared_hours
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import REVENUE, Tables, broken, differences, empty_lake, land_into, tables
-from tests.marginlake.traffic import dealt
+from tests.marginlake.lakes import REVENUE, Tables, broken, differences, fill, tables
+from tests.marginlake.traffic import worlds
+from tests.new_lakes import empty_lake
 from tests.pricing_tables.conftest import CALL_SCHEMA
 
 Cli = Callable[..., Answer]
@@ -45,7 +47,7 @@ def landed(folder: Path, batches: list[list[Record]], settled_after: float, chan
     empty_lake(folder)
     with Lake.open(folder, threads=1) as lake:
         for number, batch in enumerate(batches):
-            land_into(lake, [batch], RULES, source=f"batch {number}")
+            fill(lake, [batch], RULES, source=f"batch {number}")
             if chance.random() < settled_after:
                 settle_shared_hours(lake, RULES, LATER)
         settle_shared_hours(lake, RULES, LATER)
@@ -68,17 +70,13 @@ def hours_add_up(lake: Lake) -> None:
     assert all(paid == prices[rule] for rule, paid in hours.select("price_rule", "paid").iter_rows())
 
 
-@pytest.mark.timeout(300)
-@settings(
-    max_examples=examples(4), deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
-@given(dealt())
-def test_order_batches_and_settling_in_between_change_nothing(sent: tuple[list[Record], list[list[Record]]]) -> None:
-    records, batches = sent
-    chance = random.Random(len(records))
-    with tempfile.TemporaryDirectory() as folder:
-        at_once = landed(Path(folder) / "whole", [records], 0, chance)
-        assert differences(landed(Path(folder) / "parts", batches, 0.5, chance), at_once) == []
+@pytest.mark.timeout(600)
+def test_order_batches_and_settling_in_between_change_nothing(tmp_path: Path) -> None:
+    for number, traffic in enumerate(worlds(examples(4), at_once=4)):
+        chance = random.Random(len(traffic.records))
+        at_once = landed(tmp_path / f"{number}-whole", [traffic.records], 0, chance)
+        assert at_once["costs"]["price_rule"].drop_nulls().n_unique() > 3
+        assert differences(landed(tmp_path / f"{number}-parts", traffic.batches, 0.5, chance), at_once) == []
 
 
 SETTINGS = """

@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from lake.connect import Lake
 from receiver.journal.record import Record
-from tests.marginlake.lakes import differences, empty_lake, land_into, tables
+from tests.marginlake.lakes import differences, fill, land_into, tables
 from tests.marginlake.paid_stories import (
     CHAT,
     EMBEDDING,
@@ -36,6 +36,7 @@ from tests.marginlake.paid_stories import (
     story,
     tell,
 )
+from tests.new_lakes import empty_lake
 
 REVENUE = Decimal("0.058")
 
@@ -139,9 +140,9 @@ def test_02_a_call_whose_block_has_not_arrived_is_believed_until_its_root_says_o
 
     call = retold(story("python_leaking_blocks"), below_a_root)[-1:]
     claim = with_a_claim_of_the_outer_block()[-1:]
-    land_into(lake, [call, claim], rules())
+    fill(lake, [call, claim], rules())
     assert Books(lake).links == [("chat_message", "scope", PLAIN_CALL)]
-    land_into(lake, [retold(story("python_leaking_blocks"), root)[-1:]], rules())
+    fill(lake, [retold(story("python_leaking_blocks"), root)[-1:]], rules())
     assert Books(lake).links == []
     assert Books(lake).calls == [(None, None, "priced", PLAIN_CALL)]
     assert Books(lake).events == [("chat_message", "outer", "no_calls", 0, REVENUE, REVENUE)]
@@ -280,7 +281,7 @@ def test_all_stories_in_any_order_come_to_the_same(lake: Lake, tmp_path: Path) -
     at_once = land_into(lake, [records], rules())
     empty_lake(tmp_path / "backwards")
     with Lake.open(tmp_path / "backwards", threads=1) as other:
-        land_into(other, [records[start::4][::-1] for start in (2, 0, 3, 1)], rules())
+        fill(other, [records[start::4][::-1] for start in (2, 0, 3, 1)], rules())
         assert differences(tables(other), at_once) == []
         assert differences(land_into(other, [records], rules()), at_once) == [], "sent again, nothing changes"
 

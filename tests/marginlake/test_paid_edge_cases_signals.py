@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from lake.connect import Lake
 from receiver.journal.record import Record
-from tests.marginlake.lakes import broken, differences, empty_lake, land_into, tables
+from tests.marginlake.lakes import broken, differences, land_into, tables
 from tests.marginlake.paid_stories import (
     CHAT,
     GEMINI,
@@ -25,6 +25,7 @@ from tests.marginlake.paid_stories import (
     story,
     tell,
 )  # fmt: skip
+from tests.new_lakes import empty_lake
 
 REVENUE = Decimal("0.058")
 BOTH = CHAT + MESSAGE

@@ -20,9 +20,10 @@ from analytics.relink import relink
 from lake.connect import Lake
 from marginlake.config import Config, LinkingConfig
 from tests.examples import examples
-from tests.marginlake.lakes import Tables, broken, differences, empty_lake, land_into, rules, tables
+from tests.marginlake.lakes import Tables, broken, differences, land_into, rules, tables
 from tests.marginlake.traffic import Traffic, worlds
 from tests.marginlake.ways import Ways
+from tests.new_lakes import empty_lake
 
 EXAMPLES = examples(100)
 

@@ -15,7 +15,7 @@ from analytics.reconcile_files import read_theirs
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import land_batches, traces
+from tests.marginlake.lakes import fill, traces
 from tests.receiver.otlp_payloads import payload, span
 
 Cli = Callable[..., Answer]
@@ -46,7 +46,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         call(3, "gpt-4o-2024-08-06", 1000, 100), call(4, "house-model-9", 10, 10),
         call(5, "claude-haiku-4-5", 1000, 100),
     ]  # fmt: skip
-    land_batches(data, [calls])
+    fill(data, [calls])
     return data
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from analytics import reprice as reprice_module
 from lake.connect import Lake
-from tests.marginlake.books import earlier, later, put_books, rules_under
+from tests.marginlake.books import earlier, later, put_books
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import as_toml, captured, differences, land_batches, tables_of
+from tests.marginlake.lakes import as_toml, differences, tables_of
 
 Cli = Callable[..., Answer]
 
@@ -21,7 +22,7 @@ def priced_earlier(tmp_path: Path) -> Path:
     """A data directory whose calls were priced by the earlier book, and which has both books now."""
     put_books(tmp_path)
     (tmp_path / "marginlake.toml").write_text(as_toml(metrics=()))
-    land_batches(tmp_path, [captured()], rules_under(earlier()))
+    captured_lake(tmp_path, earlier())
     return tmp_path
 
 

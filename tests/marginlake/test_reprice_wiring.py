@@ -14,7 +14,8 @@ from marginlake.new_prices import new_prices
 from marginlake.rules import Rules, rules_from
 from marginlake.upkeep import settle_shared_hours
 from pricing_tables.tokens import Tokenizers
-from tests.marginlake.lakes import broken, captured, differences, empty_lake, land_into, rules, tables, traces
+from tests.marginlake.lakes import broken, captured, differences, fill, rules, tables, traces
+from tests.new_lakes import empty_lake
 from tests.pricing_tables.tiny_ranks import REGISTRY, installed
 from tests.receiver.otlp_payloads import DATA
 
@@ -42,7 +43,7 @@ def test_calls_that_stayed_unpriced_are_estimated_once_the_tokenizer_is_there(tm
     for name, given in (("before", keeping), ("after", counting)):
         empty_lake(tmp_path / name)
         with Lake.open(tmp_path / name, threads=1) as lake:
-            land_into(lake, [[record] for record in records], given)
+            fill(lake, [[record] for record in records], given)
     with Lake.open(tmp_path / "after", threads=1) as lake:
         expected = tables(lake)
     with Lake.open(tmp_path / "before", threads=1) as lake:
@@ -62,7 +63,7 @@ def test_shares_of_an_hour_stay_and_follow_a_new_price(tmp_path: Path) -> None:
     given, changed = (replace(rules_from(one, None), events=EventRules()) for one in (config, dearer))
     empty_lake(tmp_path)
     with Lake.open(tmp_path, threads=1) as lake:
-        land_into(lake, [captured()], given)
+        fill(lake, [captured()], given)
         settle_shared_hours(lake, given, LATER)
         settled = tables(lake)
         assert price_again(lake, given, config) == 0

@@ -14,7 +14,7 @@ from analytics.revenue_words import earns
 from lake.connect import Lake
 from marginlake.revenue_store import adopt_rules
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import land_batches, rest
+from tests.marginlake.lakes import fill, rest
 
 Cli = Callable[..., Answer]
 SETTINGS = """
@@ -43,7 +43,7 @@ def data(tmp_path: Path) -> Path:
         | ({"attribution": {"externalProductId": product}} if product else {})
         for event, customer, product in said
     ]
-    land_batches(tmp_path / "data", [[rest(json.dumps({"signals": signals}).encode())]])
+    fill(tmp_path / "data", [[rest(json.dumps({"signals": signals}).encode())]])
     return tmp_path / "data"
 
 

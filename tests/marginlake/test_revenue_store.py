@@ -14,7 +14,7 @@ from marginlake.revenue_store import adopt_rules, stored_rules
 from marginlake.rules import rules_from
 from marginlake.service import Service
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import REVENUE, land_batches
+from tests.marginlake.lakes import REVENUE, fill
 
 RULES = (
     *REVENUE,
@@ -26,7 +26,7 @@ RULES = (
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     story = Story()
-    land_batches(tmp_path, [[story.call(1), story.billed(2, "chat_message"), story.billed(3, "report")]])
+    fill(tmp_path, [[story.call(1), story.billed(2, "chat_message"), story.billed(3, "report")]])
     with Lake.open(tmp_path, threads=1) as opened:
         yield opened
 

@@ -13,7 +13,8 @@ from marginlake import upkeep
 from marginlake.config import Config
 from tests.analytics.stories import Story
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import empty_lake, land_into, rules
+from tests.marginlake.lakes import fill, rules
+from tests.new_lakes import empty_lake
 
 Cli = Callable[..., Answer]
 
@@ -90,11 +91,11 @@ def test_upkeep_rolls_up_days_that_are_over(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "journal").mkdir()
     story = Story()
     with Lake.open(tmp_path, threads=1) as lake:
-        land_into(lake, [[story.call(1)]])
+        fill(lake, [[story.call(1)]])
         thread = upkeep.Upkeep(lake, tmp_path / "journal", tmp_path / "archive", Config(), lambda: 1, rules)
         thread.start()
         wait_until(lake, 1)
-        land_into(lake, [[story.call(2, trace=2)]])
+        fill(lake, [[story.call(2, trace=2)]])
         wait_until(lake, 2)
         thread.stop()
         assert lake.read("SELECT sum(unpriced_calls) FROM margin_rollup").item() == 0

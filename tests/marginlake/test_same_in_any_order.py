@@ -12,6 +12,7 @@ from marginlake.landing import land
 from marginlake.pipeline import merge, prepare_or_reject
 from receiver.journal import Journal
 from receiver.journal.record import Kind, Record
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.lakes import (
     Tables,
     as_toml,
@@ -31,7 +32,7 @@ from tests.marginlake.lakes import (
 def at_once(tmp_path_factory: pytest.TempPathFactory) -> Tables:
     """Everything that was captured, landed in one commit."""
     data_dir = tmp_path_factory.mktemp("at-once")
-    landed = land_batches(data_dir, [captured()])
+    landed = captured_lake(data_dir)
     assert broken(data_dir) == {}
     return landed
 

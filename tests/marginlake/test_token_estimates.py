@@ -21,14 +21,14 @@ from tests.marginlake.lakes import (
     broken,
     captured,
     differences,
-    empty_lake,
+    fill,
     in_batches,
     land_batches,
-    land_into,
     rules,
     span_by_span,
     traces,
 )
+from tests.new_lakes import empty_lake
 from tests.pricing_tables.tiny_ranks import REGISTRY, installed
 from tests.receiver.otlp_payloads import DATA, event, payload, span
 
@@ -69,7 +69,7 @@ def chat(span_id: int = 1, **attributes: object) -> Record:
 
 def costs(data_dir: Path, records: list[Record], given: Rules) -> list[dict[str, Any]]:
     """The rows of `costs` after landing these records in a fresh lake."""
-    land_batches(data_dir, [records], given)
+    fill(data_dir, [records], given)
     with Lake.open(data_dir, read_only=True, threads=1) as lake:
         return lake.read(f"SELECT {SHOWN} FROM costs ORDER BY cost_id").to_dicts()
 
@@ -135,7 +135,7 @@ def test_a_failed_call_is_not_estimated(tmp_path: Path, counting: Rules) -> None
 
 
 def test_the_text_is_not_kept(tmp_path: Path, counting: Rules) -> None:
-    land_batches(tmp_path / "lake", [[chat(**{"gen_ai.prompt.0.content": "the word is xylophone"})]], counting)
+    fill(tmp_path / "lake", [[chat(**{"gen_ai.prompt.0.content": "the word is xylophone"})]], counting)
     with Lake.open(tmp_path / "lake", read_only=True, threads=1) as lake:
         stored = json.loads(lake.read("SELECT attributes FROM spans").item())
         assert [key for key in stored if "prompt" in key or "completion" in key] == []
@@ -171,7 +171,7 @@ def test_rows_that_stayed_unpriced_are_estimated_from_stored_text(
     empty_lake(tmp_path / "lake")
     with Lake.open(tmp_path / "lake", threads=1) as lake:
         sent = [chat(1), chat(2, **{"gen_ai.completion.0.content": "pong pong"})]
-        land_into(lake, [[*sent, recorded("otel-openai-v2_stream_nousage")]], keeping)
+        fill(lake, [[*sent, recorded("otel-openai-v2_stream_nousage")]], keeping)
         calls = lake.read(f"SELECT {', '.join(CALL_SCHEMA)} FROM costs ORDER BY cost_id")
         with lake.transaction() as tx:
             found = estimate_stored(tx, calls, counting.tokens)
@@ -192,7 +192,7 @@ def test_rows_that_stayed_unpriced_are_estimated_from_stored_text(
 def test_without_stored_text_they_stay_as_they_are(tmp_path: Path, counting: Rules, without_ranks: Rules) -> None:
     empty_lake(tmp_path / "lake")
     with Lake.open(tmp_path / "lake", threads=1) as lake:
-        land_into(lake, [[chat()]], without_ranks)
+        fill(lake, [[chat()]], without_ranks)
         calls = lake.read(f"SELECT {', '.join(CALL_SCHEMA)} FROM costs")
         with lake.transaction() as tx:
             assert estimate_stored(tx, calls, counting.tokens).equals(calls)

@@ -13,7 +13,18 @@ from marginlake.config import Config, ConfigError
 from marginlake.importer import Imported, import_file
 from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Record
-from tests.marginlake.lakes import REVENUE, VALUE, broken, captured, differences, land_batches, rules, tables_of, traces
+from tests.marginlake.lakes import (
+    REVENUE,
+    VALUE,
+    broken,
+    captured,
+    differences,
+    fill,
+    land_batches,
+    rules,
+    tables_of,
+    traces,
+)
 from tests.receiver.otlp_payloads import payload, span
 
 SENT = {"acme.llm.model": "gpt-4o", "acme.llm.tokens.in": 1000, "acme.llm.tokens.out": 100}
@@ -54,7 +65,7 @@ def imported(data_dir: Path, body: bytes, using: Rules, *, name: str = "sent.pb"
 class TestTheTable:
     def test_a_call_is_noticed_once(self, tmp_path: Path) -> None:
         record = traces(request(SENT))
-        land_batches(tmp_path, [[record], [record, record], [traces(request({"db.system": "x"}, SENT))]])
+        fill(tmp_path, [[record], [record, record], [traces(request({"db.system": "x"}, SENT))]])
         asked = "SELECT scope_name, scope_version, name, reason, attribute_names FROM unmapped_calls"
         row = ("acme-llm", "1.0", "ask", "no_dialect", "acme.llm.model, acme.llm.tokens.in, acme.llm.tokens.out")
         assert shown(tmp_path, asked) == [row, row]
@@ -64,7 +75,7 @@ class TestTheTable:
     def test_it_goes_when_a_better_version_of_the_span_is_understood(self, tmp_path: Path, later_first: bool) -> None:
         understood = {"gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5}
         records = [traces(request(SENT)), traces(request(understood, milliseconds=9))]
-        land_batches(tmp_path, [[record] for record in (reversed(records) if later_first else records)])
+        fill(tmp_path, [[record] for record in (reversed(records) if later_first else records)])
         assert shown(tmp_path, "SELECT count(*) FROM unmapped_calls") == [(0,)]
         assert shown(tmp_path, "SELECT dialect FROM costs") == [("gen_ai",)]
 
@@ -74,7 +85,7 @@ class TestTheTable:
 
 class TestDoctor:
     def test_it_says_which_library_is_not_understood(self, cli: Callable[..., Any], tmp_path: Path) -> None:
-        land_batches(tmp_path, [[traces(request(SENT, SENT))]])
+        fill(tmp_path, [[traces(request(SENT, SENT))]])
         answer = cli("doctor", "--data", tmp_path)
         assert answer.code == 0
         said = next(line for line in answer.out.splitlines() if " unmapped: " in line)
@@ -90,7 +101,7 @@ class TestDoctor:
 class TestReadingAgain:
     def test_an_import_reads_what_has_been_mapped_since(self, tmp_path: Path) -> None:
         body, lake = request(SENT), tmp_path / "lake"
-        land_batches(lake, [[traces(body)]])
+        fill(lake, [[traces(body)]])
         done = imported(lake, body, mapped(BOTH))
         assert (done.spans, done.known, done.reread) == (0, 3, 1)
         assert shown(lake, "SELECT cost_usd, margin_usd FROM event_margins") == [(Decimal("0.0035"), Decimal("0.0545"))]
@@ -125,7 +136,7 @@ class TestReadingAgain:
 
     def test_a_span_that_is_event_and_call_at_once(self, tmp_path: Path) -> None:
         body, lake = payload(span({**SENT, **BILLED}), scope="acme-llm"), tmp_path / "lake"
-        land_batches(lake, [[traces(body)]])
+        fill(lake, [[traces(body)]])
         imported(lake, body, mapped(BOTH))
         assert differences(tables_of(lake), land_batches(tmp_path / "fresh", [[traces(body)]], mapped(BOTH))) == []
 
@@ -133,7 +144,7 @@ class TestReadingAgain:
         """Another file with the same spans, and everything that built-in dialects read."""
         lake, body = tmp_path / "lake", request(SENT)
         using = mapped(BOTH)
-        land_batches(lake, [[*captured(), traces(body)]], using)
+        fill(lake, [[*captured(), traces(body)]], using)
         before = shown(lake, "SELECT cost_id, priced_at FROM costs ORDER BY 1")
         everything = b"".join(record.payload for record in captured() if record.kind.name == "TRACES")
         done = imported(lake, everything + body, using)
@@ -142,13 +153,13 @@ class TestReadingAgain:
 
     def test_the_service_never_reads_again(self, tmp_path: Path) -> None:
         record: Record = traces(request(SENT))
-        land_batches(tmp_path, [[record]])
-        land_batches(tmp_path, [[record]], mapped(BOTH))
+        fill(tmp_path, [[record]])
+        fill(tmp_path, [[record]], mapped(BOTH))
         assert shown(tmp_path, "SELECT count(*) FROM costs") == [(0,)]
 
     def test_the_same_import_twice_changes_nothing(self, tmp_path: Path) -> None:
         body, lake = request(SENT), tmp_path / "lake"
-        land_batches(lake, [[traces(body)]])
+        fill(lake, [[traces(body)]])
         first, second = (imported(lake, body, mapped(BOTH)) for _ in range(2))
         assert (first.reread, second.reread, second.known) == (1, 0, 0)
 

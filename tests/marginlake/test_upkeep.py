@@ -10,7 +10,8 @@ from marginlake import upkeep
 from marginlake.config import Config
 from marginlake.rules import rules_from
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import empty_lake, land_into
+from tests.marginlake.lakes import fill
+from tests.new_lakes import empty_lake
 
 
 def test_hours_that_are_over_are_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +20,7 @@ def test_hours_that_are_over_are_settled(tmp_path: Path, monkeypatch: pytest.Mon
     empty_lake(tmp_path)
     (tmp_path / "journal").mkdir()
     with Lake.open(tmp_path, threads=1) as lake:
-        land_into(lake, [[Story().call(1), Story().call(2)]], rules)
+        fill(lake, [[Story().call(1), Story().call(2)]], rules)
         thread = upkeep.Upkeep(
             lake, tmp_path / "journal", tmp_path / "archive", Config(), lambda: 1, lambda: rules
         )  # fmt: skip

@@ -21,9 +21,11 @@ from marginlake.rules import rules_from
 from receiver.journal.record import Record
 from tests.examples import examples
 from tests.marginlake.books import earlier, later, put_books, rules_under
+from tests.marginlake.captured_lakes import captured_lake
 from tests.marginlake.conftest import Answer
-from tests.marginlake.lakes import as_toml, captured, empty_lake, land_batches, land_into, rules, tables_of, traces
+from tests.marginlake.lakes import as_toml, fill, rules, tables_of, traces
 from tests.marginlake.traffic import traffic
+from tests.new_lakes import empty_lake
 from tests.receiver.otlp_payloads import START_NS, payload, span
 
 Cli = Callable[..., Answer]
@@ -73,7 +75,7 @@ def test_nothing_assumed_is_the_lake_itself_whatever_came(
     empty_lake(data)
     with Lake.open(data, threads=1) as lake:
         adopt_rules(lake, rules().events)
-        land_into(lake, [records])
+        fill(lake, [records])
         # the same model again and all tokens once are nothing
         rows = outcome(lake, Scenario(models=(("gpt-4o-mini", "openai/gpt-4o-mini"),), tokens=(("*", Decimal(1)),)))
         assert_is_the_lake(lake, rows)
@@ -98,7 +100,7 @@ def test_windows_of_time_change_nothing(lake_dir: Path, monkeypatch: pytest.Monk
 def test_another_catalog_is_what_a_reprice_would_make(cli: Cli, tmp_path: Path) -> None:
     put_books(tmp_path)
     (tmp_path / "marginlake.toml").write_text(as_toml())
-    land_batches(tmp_path, [captured()], rules_under(earlier()))
+    captured_lake(tmp_path, earlier())
     with Lake.open(tmp_path) as lake:
         adopt_rules(lake, rules_under(earlier()).events)
         told = outcome(lake, catalog=later())
@@ -127,7 +129,7 @@ cost_multiplier = "1.3"
 
 def test_other_plans_are_what_a_lake_with_these_rules_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiers, fees and cost-plus among them, also when the events come in small windows."""
-    land_batches(tmp_path, [captured()])
+    captured_lake(tmp_path)
     file = toml(tmp_path, PLANS)
     with Lake.open(tmp_path) as lake:
         adopt_rules(lake, rules().events)
@@ -149,7 +151,7 @@ def _entries(text: str) -> tuple[dict[str, object], ...]:
 def test_part_of_a_billing_period_earns_what_it_does_in_the_whole(tmp_path: Path) -> None:
     """The third chat message of a month is at the price of its stretch, also when only its day is asked for."""
     sent = [_told("acme", number, START_NS + number * 86_400 * 10**9) for number in range(1, 4)]
-    land_batches(tmp_path, [sent])
+    fill(tmp_path, [sent])
     with Lake.open(tmp_path) as lake:
         adopt_rules(lake, rules().events)
         told = assumed(lake, tmp_path, Config(), Scenario(), None, toml(tmp_path, PLANS))
@@ -186,7 +188,7 @@ def test_there_and_back(tmp_path: Path) -> None:
     for model in ("gpt-4o-mini", "claude-haiku-4-5"):
         sent = [_told("acme", number, START_NS + number * 10**9, model) for number in range(1, 6)]
         lakes[model] = tmp_path / model
-        land_batches(lakes[model], [sent])
+        fill(lakes[model], [sent])
     with Lake.open(lakes["gpt-4o-mini"]) as cheap, Lake.open(lakes["claude-haiku-4-5"]) as dear:
         there = outcome(cheap, Scenario(models=(("openai/gpt-4o-mini", "anthropic/claude-haiku-4-5"),)))
         back = outcome(dear, Scenario(models=(("claude-haiku-4-5", "openai/gpt-4o-mini"),)))
@@ -217,7 +219,7 @@ def shared_call() -> Record:
 
 def test_a_call_that_events_share_is_split_and_counted_once(tmp_path: Path) -> None:
     """Its cost is that of the product which the call served, each share on its event, before and after."""
-    land_batches(tmp_path, [[shared_call()]])
+    fill(tmp_path, [[shared_call()]])
     with Lake.open(tmp_path) as lake:
         adopt_rules(lake, rules().events)
         assert lake.read("SELECT count(*) FROM cost_links WHERE rule = 'trace_split'").item() == 2
@@ -232,7 +234,7 @@ def test_a_call_that_events_share_is_split_and_counted_once(tmp_path: Path) -> N
 
 
 def test_a_model_without_a_price_leaves_the_margin_unknown(tmp_path: Path) -> None:
-    land_batches(tmp_path, [[_told("acme", 1, START_NS), _told("acme", 2, START_NS, "gpt-4o")]])
+    fill(tmp_path, [[_told("acme", 1, START_NS), _told("acme", 2, START_NS, "gpt-4o")]])
     with Lake.open(tmp_path) as lake:
         adopt_rules(lake, rules().events)
         row = outcome(lake, Scenario(models=(("gpt-4o", "nobody/knows-it"),))).row(0, named=True)
@@ -245,7 +247,7 @@ def test_a_model_without_a_price_leaves_the_margin_unknown(tmp_path: Path) -> No
 
 def test_the_cache_of_a_model_that_has_a_price_for_it_and_of_one_that_has_none(tmp_path: Path) -> None:
     """gpt-4o-mini: 1000 tokens at 0.15, or 600 of them at 0.075 a million; gpt-4 reads no cache: they stay dear."""
-    land_batches(tmp_path, [[_told("acme", 1, START_NS), _told("other", 2, START_NS, "gpt-4")]])
+    fill(tmp_path, [[_told("acme", 1, START_NS), _told("other", 2, START_NS, "gpt-4")]])
     with Lake.open(tmp_path) as lake:
         rows = outcome(lake, Scenario(cache_hit=(("*", Decimal("0.6")),)))
     saved = dict(zip(rows["customer_id"], rows["cost_difference_usd"], strict=True))

@@ -24,7 +24,8 @@ from marginlake.upkeep import policy_of, settle_shared_hours
 from receiver.journal import Journal
 from receiver.journal.archive import archive_closed
 from receiver.journal.record import Kind, Record
-from tests.marginlake.lakes import Tables, empty_lake, tables
+from tests.marginlake.lakes import Tables, tables
+from tests.new_lakes import empty_lake
 
 JOURNAL, ARCHIVE = "journal", "archive"
 SEGMENT_BYTES = 64 << 10
