@@ -25,6 +25,8 @@ from lake.migrate import applied_version, apply_pending, known_migrations
 CATALOG_FILE = "catalog.sqlite"
 DATA_DIRECTORY = "data"
 LOCK_FILE = "write.lock"
+KEYS_DIRECTORY = "keys"
+"""Files that spare a writer the reading of the key directory at its start; they may be deleted at any time."""
 
 INLINE_ROWS = 0
 """DuckLake can keep small inserts in its catalog. It must not: once such rows were deleted and flushed, a reader on an
@@ -43,7 +45,7 @@ class Lake:
         self._connection = connection
         self._lock = WriteLock(data_dir / LOCK_FILE)
         self._lock_timeout = lock_timeout
-        self._known = Known(data_dir)
+        self._known = Known(data_dir / KEYS_DIRECTORY)
         self._files = FileSync(data_dir / DATA_DIRECTORY)
 
     @classmethod
@@ -120,6 +122,26 @@ class Lake:
                 self._known.committed(cursor, remembered)
             finally:
                 cursor.close()
+
+    def remember_keys(self) -> None:
+        """Take up the key directory now, which the first transaction would do otherwise. Raises as `run` does."""
+        self.run(lambda tx: None)
+
+    def tidy_keys(self, stop: Callable[[], bool] = lambda: False) -> int:
+        """Merge files of the key directory that have become many, beside other work; returns how many are gone.
+
+        Raises OSError when the disk is full, and `LakeLockedError`.
+        """
+        gone = 0
+        while True:
+            with self.write_lock():
+                pair = self._known.windows.mergeable()
+            run = None if pair is None else self._known.windows.merge(pair, stop)
+            if pair is None or run is None:
+                return gone
+            with self.write_lock():
+                self._known.windows.put(pair, run)
+            gone += 1
 
     @contextmanager
     def durable_transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
