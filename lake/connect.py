@@ -21,6 +21,7 @@ from lake.extensions import load_extensions
 from lake.known import Known
 from lake.locking import WriteLock
 from lake.migrate import applied_version, apply_pending, known_migrations
+from lake.spill import spill_directory
 
 CATALOG_FILE = "catalog.sqlite"
 DATA_DIRECTORY = "data"
@@ -71,7 +72,8 @@ class Lake:
                 (data_dir / DATA_DIRECTORY).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise LakeError(f"cannot make a lake at {data_dir}: {error.strerror}") from error
-        connection = connect(memory_limit=memory_limit, threads=threads)
+        spill = None if read_only else spill_directory(data_dir)
+        connection = connect(memory_limit=memory_limit, threads=threads, spill=spill)
         lake = cls(data_dir, connection, read_only=read_only, lock_timeout=lock_timeout)
         try:
             lake._prepare()
@@ -258,8 +260,13 @@ def check_lake(data_dir: Path) -> None:
         )
 
 
-def connect(*, memory_limit: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB in UTC with the lake's extensions; it downloads nothing and refuses unsigned ones."""
+def connect(
+    *, memory_limit: str | None = None, threads: int | None = None, spill: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB in UTC with the lake's extensions; it downloads nothing and refuses unsigned ones.
+
+    spill: the folder for what does not fit the memory limit (None: DuckDB's default, in the working directory).
+    """
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
@@ -269,6 +276,8 @@ def connect(*, memory_limit: str | None = None, threads: int | None = None) -> d
         config["memory_limit"] = memory_limit
     if threads is not None:
         config["threads"] = threads
+    if spill is not None:
+        config["temp_directory"] = spill
     try:
         connection = duckdb.connect(config=config)
     except duckdb.Error as error:
