@@ -21,10 +21,13 @@ from lake.extensions import are_checked, load_extensions, required_extensions
 from lake.known import Known
 from lake.locking import WriteLock
 from lake.migrate import applied_version, apply_pending, known_migrations
+from lake.spill import spill_directory
 
 CATALOG_FILE = "catalog.sqlite"
 DATA_DIRECTORY = "data"
 LOCK_FILE = "write.lock"
+KEYS_DIRECTORY = "keys"
+"""Files that spare a writer the reading of the key directory at its start; they may be deleted at any time."""
 
 INLINE_ROWS = 0
 """DuckLake can keep small inserts in its catalog. It must not: once such rows were deleted and flushed, a reader on an
@@ -43,7 +46,7 @@ class Lake:
         self._connection = connection
         self._lock = WriteLock(data_dir / LOCK_FILE)
         self._lock_timeout = lock_timeout
-        self._known = Known(data_dir)
+        self._known = Known(data_dir / KEYS_DIRECTORY)
         self._files = FileSync(data_dir / DATA_DIRECTORY)
 
     @classmethod
@@ -69,7 +72,8 @@ class Lake:
                 (data_dir / DATA_DIRECTORY).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise LakeError(f"cannot make a lake at {data_dir}: {error.strerror}") from error
-        connection = connect(memory_limit=memory_limit, threads=threads)
+        spill = None if read_only else spill_directory(data_dir)
+        connection = connect(memory_limit=memory_limit, threads=threads, spill=spill)
         lake = cls(data_dir, connection, read_only=read_only, lock_timeout=lock_timeout)
         try:
             lake._prepare()
@@ -120,6 +124,26 @@ class Lake:
                 self._known.committed(cursor, remembered)
             finally:
                 cursor.close()
+
+    def remember_keys(self) -> None:
+        """Take up the key directory now, which the first transaction would do otherwise. Raises as `run` does."""
+        self.run(lambda tx: None)
+
+    def tidy_keys(self, stop: Callable[[], bool] = lambda: False) -> int:
+        """Merge files of the key directory that have become many, beside other work; returns how many are gone.
+
+        Raises OSError when the disk is full, and `LakeLockedError`.
+        """
+        gone = 0
+        while True:
+            with self.write_lock():
+                pair = self._known.windows.mergeable()
+            run = None if pair is None else self._known.windows.merge(pair, stop)
+            if pair is None or run is None:
+                return gone
+            with self.write_lock():
+                self._known.windows.put(pair, run)
+            gone += 1
 
     @contextmanager
     def durable_transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -236,8 +260,13 @@ def check_lake(data_dir: Path) -> None:
         )
 
 
-def connect(*, memory_limit: str | None = None, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB in UTC with the lake's extensions; it downloads nothing and refuses unsigned ones."""
+def connect(
+    *, memory_limit: str | None = None, threads: int | None = None, spill: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB in UTC with the lake's extensions; it downloads nothing and refuses unsigned ones.
+
+    spill: the folder for what does not fit the memory limit (None: DuckDB's default, in the working directory).
+    """
     extensions = required_extensions()
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
@@ -249,6 +278,8 @@ def connect(*, memory_limit: str | None = None, threads: int | None = None) -> d
         config["memory_limit"] = memory_limit
     if threads is not None:
         config["threads"] = threads
+    if spill is not None:
+        config["temp_directory"] = spill
     try:
         connection = duckdb.connect(config=config)
     except duckdb.Error as error:

@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lake.key_runs import Batches, Part
 from lake.rolled import RolledDays
-from lake.windows import KeyWindows
+from lake.windows import RUN_ENTRIES, KeyWindows
+
+_MARK = "bit_xor(hash(batch, key_hash, first_time, last_time))"
+"""SQL of the mark of entries (`Part.mark`). The hash is DuckDB's; should a version of it have another one, files of an
+earlier version do not fit any more and are made anew."""
 
 
 class Remembered(NamedTuple):
@@ -33,7 +38,9 @@ class Known:
     """
 
     def __init__(self, folder: Path):
+        """folder: where files of long runs are kept (`key_files`); made when there is one."""
         self._windows = KeyWindows(folder)
+        self._recalled = False
         self._snapshot = -1
         self.batch = 0
         self.positions: dict[str, int | None] = {}
@@ -44,16 +51,13 @@ class Known:
         snapshot = _number(connection, "SELECT id FROM ducklake_current_snapshot('lake')")
         if snapshot == self._snapshot:
             return
-        rows = connection.execute(
-            f"SELECT batch, key_hash, first_time, last_time FROM key_directory WHERE batch > {self.batch}"
-        ).to_arrow_reader(1_000_000)
-        newest = self.batch
-        for part in rows:
-            entries = pl.DataFrame(part)
-            if entries.height:
-                self._windows.add(entries)
-                newest = max(newest, int(entries["batch"].max()))  # type: ignore[arg-type]
-        self.batch = newest
+        batches = _batches(connection, self.batch)
+        if not self._recalled:
+            self.batch = self._windows.recall(batches)
+            self._recalled = True
+        for part in batches.parts_after(self.batch, RUN_ENTRIES):
+            self._windows.add(_entries(connection, part), part)
+            self.batch = part.last_batch
         self.positions.clear()
         self.rolled = None
         self._snapshot = snapshot
@@ -61,17 +65,47 @@ class Known:
     def committed(self, connection: duckdb.DuckDBPyConnection, remembered: Remembered) -> None:
         """Add what a transaction has just committed; `connection` is any on the same open lake."""
         if remembered.entries.height:
-            self._windows.add(remembered.entries)
-            self.batch += 1
+            part = _part(connection, remembered.entries, self.batch + 1)
+            self._windows.add(remembered.entries, part)
+            self.batch = part.last_batch
         self.positions.update(remembered.positions)
         self.rolled = remembered.rolled
         self._snapshot = max(
             self._snapshot, _number(connection, "SELECT id FROM ducklake_last_committed_snapshot('lake')")
         )
 
+    @property
+    def windows(self) -> KeyWindows:
+        """The key directory."""
+        return self._windows
+
     def find(self, hashes: npt.NDArray[np.uint64]) -> pl.DataFrame:
         """Entries of these keys: first_time, last_time."""
         return self._windows.find(hashes)
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, after: int) -> Batches:
+    """The batches that the lake has after this one."""
+    numbers, entries, marks = connection.execute(
+        f"SELECT batch, count(*) AS entries, {_MARK} AS mark FROM key_directory WHERE batch > {after} "
+        "GROUP BY batch ORDER BY batch"
+    ).fetchnumpy().values()  # fmt: skip
+    return Batches(*(np.ma.getdata(array) for array in (numbers, entries, marks)))
+
+
+def _entries(connection: duckdb.DuckDBPyConnection, part: Part) -> pl.DataFrame:
+    """What some batches filed."""
+    return connection.execute(
+        "SELECT key_hash, first_time, last_time FROM key_directory "
+        f"WHERE batch BETWEEN {part.first_batch} AND {part.last_batch}"
+    ).pl()
+
+
+def _part(connection: duckdb.DuckDBPyConnection, entries: pl.DataFrame, batch: int) -> Part:
+    """What a part is told by when these entries were filed as one batch."""
+    filed = entries.select("key_hash", "first_time", "last_time").to_arrow()  # noqa: F841 (DuckDB finds it by name)
+    row = connection.execute(f"SELECT {_MARK} FROM (SELECT {batch}::BIGINT AS batch, * FROM filed)").fetchone()
+    return Part(batch, batch, entries.height, row[0] if row else 0)
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -5,7 +5,7 @@ It is apart from upkeep, so that a webhook that does not answer holds up nothing
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,12 +20,12 @@ from marginlake.alert_store import look, record
 from marginlake.config import Config
 from marginlake.disk_use import disk_use
 from marginlake.metrics import ServiceMetrics
-from marginlake.money_figures import read_alerts, read_money
+from marginlake.money_figures import MoneyFigures, MoneyReader, read_alerts
 
 log = structlog.get_logger("alerts")
 
 TURN_SECONDS = 1.0
-SPARE = 4
+SPARE = 8
 """A step that took long waits at least so many times as long: watching must not be what the machine does."""
 
 
@@ -40,6 +40,8 @@ class AlertWatch:
         self._config = config
         self._settings = settings
         self._metrics = metrics
+        self._money = MoneyReader(lake)
+        self._reading: Generator[None, None, MoneyFigures] | None = None
         # what an earlier run left is due at once
         self._due: datetime | None = datetime.now(UTC)
         self._stop = threading.Event()
@@ -68,8 +70,12 @@ class AlertWatch:
                 self._attempt("webhook", self._deliver)
             if time.monotonic() >= next_figures:
                 took = self._attempt("figures", self._read_figures)
-                next_figures = time.monotonic() + max(self._config.metrics.interval_seconds, SPARE * took)
+                # there may be days of work in it when nothing is rolled up yet: a step at a time
+                pause = 0.0 if self._reading else self._config.metrics.interval_seconds
+                next_figures = time.monotonic() + max(pause, SPARE * took)
             self._stop.wait(TURN_SECONDS)
+        if self._reading:
+            self._reading.close()
 
     def _attempt(self, what: str, step: Callable[[], None]) -> float:
         """Run a step; returns how many seconds it took."""
@@ -104,7 +110,14 @@ class AlertWatch:
             log.warning("alerts were not delivered", host=to.host, failed=done.failed, gone=done.gone)
 
     def _read_figures(self) -> None:
+        """One step of reading the figures; with the last one they are there, and `_reading` is None again."""
         config = self._config.metrics
-        now = datetime.now(UTC)
-        self._metrics.read(read_money(self._lake, config.labels, config.top, now), read_alerts(self._lake, now))
-        self._metrics.disk_used(*disk_use(self._data_dir))
+        reading = self._reading or self._money.steps(config.labels, config.top, datetime.now(UTC))
+        self._reading = None
+        try:
+            next(reading)
+        except StopIteration as end:
+            self._metrics.read(end.value, read_alerts(self._lake, datetime.now(UTC)))
+            self._metrics.disk_used(*disk_use(self._data_dir))
+        else:
+            self._reading = reading

@@ -145,7 +145,7 @@ class MetricsConfig(_Section):
 
 
 class LakeConfig(_Section):
-    """What DuckDB may use of this machine (null: DuckDB's own defaults)."""
+    """What DuckDB may use of this machine (null: DuckDB's own defaults; the service: `memory.default_memory_limit`)."""
 
     memory_limit: str | None = None
     threads: Positive | None = None

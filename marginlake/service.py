@@ -1,6 +1,7 @@
 """The service: wires journal, servers, conveyor, lake and upkeep together, starts and stops them in order.
 
-Starting: lock the journal, open the lake, take up what the journal holds beyond the lake's position, then listen.
+Starting: lock the journal, open the lake, listen, take up the lake's key directory and changed rules, then carry into
+the lake what the journal holds beyond the lake's position, and be ready.
 Stopping: stop listening, let running requests finish, carry the journal into the lake as far as time allows. What does
 not make it is durable in the journal and is taken up at the next start.
 """
@@ -19,12 +20,14 @@ import structlog
 
 from lake.commit import Transaction
 from lake.connect import Lake, first_line
+from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
 from marginlake.alert_settings import alert_settings
 from marginlake.alert_watch import AlertWatch
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
+from marginlake.memory import default_memory_limit
 from marginlake.metrics import ServiceMetrics
 from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
@@ -46,6 +49,7 @@ ARCHIVE = "archive"
 STATE_FILE = "service.json"
 STOP_SECONDS = 9.0
 SERVER_GRACE_SECONDS = 2.0
+SLOW_START_SECONDS = 5.0
 
 
 class Service:
@@ -58,7 +62,8 @@ class Service:
         alerts = alert_settings(config)
         data_dir.mkdir(parents=True, exist_ok=True)
         self.metrics = ServiceMetrics()
-        self.lake = Lake.open(data_dir, memory_limit=config.lake.memory_limit, threads=config.lake.threads)
+        limit = config.lake.memory_limit or default_memory_limit()
+        self.lake = Lake.open(data_dir, memory_limit=limit, threads=config.lake.threads)
         try:
             self.rules: Rules = rules_in(self.lake, config, data_dir)
             position = self.lake.progress(JOURNAL) or 1
@@ -105,18 +110,16 @@ class Service:
 
     def start(self) -> tuple[str, str]:
         """Start everything; returns the addresses (HOST:PORT) of gRPC and HTTP. Raises ListenError."""
-        changed = adopt(self.lake, self.config, self.rules)
-        if changed:
-            log.info("revenue rules changed: margins worked out again", events=changed)
         self._remember_signals(self.conveyor.committed)
-        self.conveyor.start()
         try:
             grpc_port = self._grpc.start()
             http_port = self._http.start()
+            self._take_up()
         except BaseException:
             self._grpc.stop(0)
-            self.conveyor.stop(SERVER_GRACE_SECONDS)
+            self._http.stop()
             raise
+        self.conveyor.start()
         self._listening.set()
         self.upkeep.start()
         self.alerts.start()
@@ -129,6 +132,20 @@ class Service:
         }
         (self.data_dir / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
         return addresses
+
+    def _take_up(self) -> None:
+        """Bring lake and memory up to where the first commit is as quick as any; requests are taken meanwhile."""
+        began = time.monotonic()
+        try:
+            self.lake.remember_keys()
+        except LakeLockedError as error:
+            log.warning("key directory not taken up, the first commit will do it", error=str(error))
+        took = time.monotonic() - began
+        if took > SLOW_START_SECONDS:
+            log.info("key directory taken up", seconds=round(took, 1))
+        changed = adopt(self.lake, self.config, self.rules)
+        if changed:
+            log.info("revenue rules changed: margins worked out again", events=changed)
 
     def stop(self) -> bool:
         """Drain and stop within ten seconds; True when everything acknowledged is in the lake."""

@@ -4,9 +4,10 @@ small files merged.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -15,7 +16,7 @@ import structlog
 from analytics.period import Period
 from analytics.period_mates import settle_periods
 from analytics.recompute import Changes
-from analytics.rollup import rollup
+from analytics.rollup import DAY, Rollup, rollup, unrolled
 from analytics.shared_hours import settle_hours
 from lake.connect import Lake
 from lake.errors import LakeError
@@ -35,11 +36,12 @@ SETTLE_OVERLAP = timedelta(minutes=10)
 ROLLUP_AFTER = timedelta(hours=1)
 """So long after its end a day is rolled up: spans of its last minutes are in by then."""
 
-ROLLUP_DAYS = 31
-"""Days that one turn rolls up at most."""
+ROLLUP_SECONDS = 1.0
+"""A turn of rolling up begins no further day after so long."""
 
 ROLLUP_PAUSE = 20
-"""The next rollup waits so many times as long as the last one took, however often days change."""
+"""The next turn waits so many times as long as the last one took, however many days there are and however often they
+change."""
 
 
 class Upkeep:
@@ -68,6 +70,7 @@ class Upkeep:
         self._ran = ran
         self._periods_settled: datetime | None = None
         self._caught_up: Rules | None = None
+        self._days: deque[date] = deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="marginlake-upkeep", daemon=True)
 
@@ -84,21 +87,40 @@ class Upkeep:
     def _run(self) -> None:
         interval = self._config.maintenance.interval_minutes * 60
         next_maintenance = time.monotonic() + interval
-        next_settling = next_rollup = time.monotonic()
-        while not self._stop.wait(min(ARCHIVE_SECONDS, interval)):
+        next_settling = next_rollup = next_archive = time.monotonic()
+        while not self._stop.wait(self._pause(interval, next_rollup)):
+            if self._days and time.monotonic() >= next_rollup:
+                next_rollup = self._rolled_up()
+            if time.monotonic() < next_archive:
+                continue
             self._attempt("archive", self._archive)
             self._attempt("delivered value", self._catch_up)
             if time.monotonic() >= next_settling:
                 self._attempt("shared hours", self._settle)
                 self._attempt("billing periods", self._settle_periods)
                 next_settling = time.monotonic() + SETTLE_SECONDS
-            if time.monotonic() >= next_rollup:
-                begun = time.monotonic()
-                self._attempt("rollup", self._roll_up)
-                next_rollup = time.monotonic() + max(SETTLE_SECONDS, ROLLUP_PAUSE * (time.monotonic() - begun))
+            if not self._days and time.monotonic() >= next_rollup:
+                next_rollup = self._rolled_up()
             if time.monotonic() >= next_maintenance:
                 self._attempt("maintenance", self._maintain)
                 next_maintenance = time.monotonic() + interval
+            next_archive = time.monotonic() + self._tick(interval)
+
+    @staticmethod
+    def _tick(interval: float) -> float:
+        return min(ARCHIVE_SECONDS, interval)
+
+    def _pause(self, interval: float, next_rollup: float) -> float:
+        """Seconds until something may be due."""
+        tick = self._tick(interval)
+        return min(tick, max(0.0, next_rollup - time.monotonic())) if self._days else tick
+
+    def _rolled_up(self) -> float:
+        """A turn of rolling up; returns when the next is due."""
+        began = time.monotonic()
+        self._attempt("rollup", self._roll_up)
+        now = time.monotonic()
+        return now + max(0.0 if self._days else SETTLE_SECONDS, ROLLUP_PAUSE * (now - began))
 
     def _attempt(self, what: str, step: Callable[[], None]) -> None:
         began = time.monotonic()
@@ -142,14 +164,23 @@ class Upkeep:
             log.info("value model changed: events valued again", events=changed)
 
     def _roll_up(self) -> None:
-        until = datetime.now(UTC) - ROLLUP_AFTER
-        done = rollup(self._lake, Period(None, until), most_days=ROLLUP_DAYS, stop=self._stop.is_set)
+        """Roll up some days of the list, which is made anew when it is empty."""
+        began = time.monotonic()
+        if not self._days:
+            self._days.extend(unrolled(self._lake, Period(None, datetime.now(UTC) - ROLLUP_AFTER))["day"])
+        done = Rollup()
+        while self._days and not self._stop.is_set():
+            begin = datetime.combine(self._days.popleft(), datetime.min.time(), UTC)
+            done += rollup(self._lake, Period(begin, begin + DAY), stop=self._stop.is_set)
+            if time.monotonic() - began >= ROLLUP_SECONDS:
+                break
         if done.days:
-            log.info("days rolled up", **asdict(done))
+            log.info("days rolled up", **asdict(done), waiting=len(self._days))
 
     def _maintain(self) -> None:
         report = maintain(self._lake, policy_of(self._config), stop=self._stop.is_set)
-        log.info("maintenance done", **asdict(report))
+        merged = self._lake.tidy_keys(self._stop.is_set)
+        log.info("maintenance done", **asdict(report), key_files_merged=merged)
 
 
 def settle_shared_hours(lake: Lake, rules: Rules, until: datetime | None = None) -> Changes:
