@@ -10,7 +10,7 @@ from marginlake import upkeep
 from marginlake.config import Config
 from marginlake.rules import rules_from
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import fill
+from tests.marginlake.lakes import fill, land_into
 from tests.new_lakes import empty_lake
 
 
