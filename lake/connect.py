@@ -178,6 +178,15 @@ class Lake:
         finally:
             cursor.close()
 
+    @contextmanager
+    def looking_up(self) -> Iterator[Transaction]:
+        """Reads of the newest state, by key without reading the whole directory if this process knows it; no lock."""
+        cursor = self.cursor()
+        try:
+            yield Transaction(cursor, self._known.beside(cursor))
+        finally:
+            cursor.close()
+
     def run(self, work: Callable[[Transaction], _T], *, attempts: int = 5, by_key: bool = True) -> _T:
         """Run `work` in a transaction and return its answer, again from the start when the catalog was busy.
 

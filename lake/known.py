@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lake.given import given
 from lake.key_runs import Batches, Part
 from lake.rolled import RolledDays
 from lake.windows import RUN_ENTRIES, KeyWindows
@@ -33,8 +34,9 @@ class Remembered(NamedTuple):
 class Known:
     """The key directory and the positions of sources, as of one snapshot.
 
-    Used under the write lock only. `refresh` catches up with what other processes committed; `committed` adds what this
-    one did. Should a commit have happened of which we were not told, the next `refresh` finds it.
+    Used under the write lock only, but for `beside`. `refresh` catches up with what other processes committed;
+    `committed` adds what this one did. Should a commit have happened of which we were not told, the next `refresh`
+    finds it.
     """
 
     def __init__(self, folder: Path):
@@ -79,9 +81,37 @@ class Known:
         """The key directory."""
         return self._windows
 
+    def beside(self, connection: duckdb.DuckDBPyConnection) -> Known:
+        """The same for a reader without the lock: it asks the lake for what was filed since.
+
+        `connection` must be outside of a transaction, or in one that has just begun.
+        """
+        return _Beside(self, connection)
+
     def find(self, hashes: npt.NDArray[np.uint64]) -> pl.DataFrame:
         """Entries of these keys: first_time, last_time."""
         return self._windows.find(hashes)
+
+
+class _Beside(Known):
+    """See `Known.beside`. Positions of sources and rolled days are read from the lake."""
+
+    def __init__(self, of: Known, connection: duckdb.DuckDBPyConnection):
+        self.batch = of.batch
+        self.positions = {}
+        self.rolled = None
+        self._of = of
+        self._connection = connection
+
+    def find(self, hashes: npt.NDArray[np.uint64]) -> pl.DataFrame:
+        """Entries of these keys: first_time, last_time."""
+        # all up to `batch` is in the windows, and what is added meanwhile does no harm: runs are never changed
+        with given(self._connection, wanted_keys=pl.DataFrame({"key_hash": hashes})):
+            later = self._connection.execute(
+                f"SELECT first_time, last_time FROM (FROM key_directory WHERE batch > {self.batch}) "
+                "SEMI JOIN wanted_keys USING (key_hash)"
+            ).pl()
+        return pl.concat([self._of.find(hashes), later])
 
 
 def _batches(connection: duckdb.DuckDBPyConnection, after: int) -> Batches:

@@ -21,8 +21,8 @@ MOST_ENTRIES = 64_000_000
 class KeyWindows:
     """A map from key hash to window of time that only ever grows: sorted runs, merged as they pile up.
 
-    Long runs live in files under `folder` (`key_files`). Not thread-safe, but for `merge`, which works on runs that
-    nobody changes.
+    Long runs live in files under `folder` (`key_files`). One thread may change it at a time; beside that, others may
+    `find` what was added before, and `merge`.
     """
 
     def __init__(self, folder: Path):
@@ -70,6 +70,7 @@ class KeyWindows:
         """Entries of these keys: first_time, last_time; several for a key are possible, none for an unknown one."""
         wanted = np.sort(hashes)
         firsts, lasts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        # in this order, or a run that comes to rest meanwhile might be missed
         for run in (*self._runs, *self._resting):
             keys, first, last = run.windows
             places = np.searchsorted(keys, wanted)

@@ -18,7 +18,6 @@ import duckdb
 import polars as pl
 import structlog
 
-from lake.commit import Transaction
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
@@ -187,11 +186,8 @@ class Service:
     def _seen(self, signal_ids: list[str]) -> set[str]:
         wanted = pl.DataFrame({"signal_id": signal_ids}, schema={"signal_id": pl.String})
         try:
-            cursor = self.lake.cursor()
-            try:
-                return set(Transaction(cursor).semi("signals", ["signal_id"], wanted, "signal_id")["signal_id"])
-            finally:
-                cursor.close()
+            with self.lake.looking_up() as tx:
+                return set(tx.semi("signals", ["signal_id"], wanted, "signal_id")["signal_id"])
         except duckdb.Error as error:
             # For the receiver a lake that cannot be asked is a disk that cannot be read: the sender comes again.
             raise OSError(errno.EIO, f"the lake cannot be asked for known signals: {first_line(error)}") from error

@@ -121,3 +121,20 @@ def test_rows_of_a_transaction_that_failed_are_not_remembered(lake: Lake, data_d
     with lake.transaction() as tx:
         assert tx.semi("spans", ["span_id"], pl.DataFrame({"trace_id": [trace(2)]}), "trace_id").is_empty()
         assert tx.progress("journal") == 1
+
+
+def test_a_reader_beside_finds_what_was_known_and_what_was_filed_since(lake: Lake, data_dir: Path) -> None:
+    def found() -> list[str]:
+        with lake.looking_up() as tx:
+            wanted = pl.DataFrame({"trace_id": [trace(number) for number in range(6)]})
+            return sorted(tx.semi("spans", ["trace_id"], wanted, "trace_id")["trace_id"])
+
+    def land(to: Lake, number: int) -> None:
+        row = frame("spans", [span(number, trace_number=number, at=after(hours=100 * number))])
+        to.run(lambda tx: tx.append("spans", row))
+
+    assert found() == []
+    with Lake.open(data_dir) as other:
+        for number, to in enumerate((other, lake, lake, other)):
+            land(to, number)
+            assert found() == [trace(known) for known in range(number + 1)]
