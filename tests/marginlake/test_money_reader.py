@@ -118,6 +118,11 @@ def test_days_that_stay_rolled_up_are_not_read_again(lake: Lake, monkeypatch: py
     read.clear()
     assert_figures_hold(reader, lake)
     assert read == [(26, 27)]
+    read.clear()
+    land_into(lake, [[story.call(10, trace=10, at=DAY_MS)]], source="later")
+    roll_up(lake, 3)
+    assert_figures_hold(reader, lake)
+    assert read == [(24, 25), (26, 27)], "it was live in between"
 
 
 def test_all_steps_are_of_one_snapshot(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
