@@ -1,8 +1,8 @@
 """Relinking plain traces in bulk: links and margins are compared with what they should be by scans, not by look-ups.
 
 `analytics.plain` says which traces these are. Of those only links and margins can still be wrong. Rows that cannot be
-right are deleted first; then whatever is missing is made by the pure stages, window by window, and margins are worked
-out and compared. What the service changed since the scan began is left alone: it was linked exactly as it came.
+right are deleted first; then missing links are made, a window of calls at a time, and margins are worked out by the
+pure stages and compared. What the service changed since the scan began is left alone: it was linked exactly as it came.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,7 @@ import polars as pl
 
 from analytics.component import Pricer
 from analytics.event_rules import EventRules
-from analytics.frames import EVENT_MARGINS
-from analytics.link import link
+from analytics.frames import COST_LINKS, EVENT_MARGINS, conform
 from analytics.period import Period, windows
 from analytics.plain import other_loose_signals, others
 from analytics.plain_links import links_hold
@@ -25,7 +24,7 @@ from analytics.value import EVENT_VALUES
 from lake.commit import Transaction
 from lake.connect import Lake
 
-WINDOW = 250_000
+WINDOW = 500_000
 """Calls, or events, that are looked at together."""
 
 _BEARS = "s.cost_traced AND s.cost_scope IS NULL AND NOT coalesce(c.customer_id <> s.customer_id, false)"
@@ -59,6 +58,12 @@ WHERE c.status <> 'aggregate' AND c.trace_id NOT IN (FROM others)
 """
 """Calls of plain traces whose link is missing, with their event."""
 
+_LACKING = f"""
+SELECT min(c.occurred_at) AS first, max(c.occurred_at) AS last, min(s.occurred_at) AS early, max(s.occurred_at) AS late
+{_MISSING.format(calls="true", events="true")} GROUP BY epoch_us(c.occurred_at) // 3600000000
+"""
+"""Where such calls and their events lie in time, hour by hour."""
+
 
 def applies(rules: EventRules, price: Pricer) -> bool:
     """Whether plain traces can be told by scans: not where prices or revenue of an event hang on other events."""
@@ -82,15 +87,17 @@ class PlainTraces:
         """Delete what cannot be right, then add and replace what plain traces lack; `progress` is told of events."""
         with self._lake.reading() as tx:
             hold = links_hold(tx.read, self.others)
-        changes = self._delete_wrong("trace_id IN (FROM others)" if hold else "true")
+        changes = self._delete_wrong(hold)
         if not hold:
             changes += self._add_links()
         return changes + self._correct_margins(progress)
 
-    def _delete_wrong(self, among: str) -> Changes:
-        """Delete links (`among` these) and margins that cannot be right."""
+    def _delete_wrong(self, hold: bool) -> Changes:
+        """Delete links and margins that cannot be right; where plain links `hold`, only others' links can be wrong."""
+        among = "trace_id IN (FROM others)" if hold else "true"
         with self._lake.reading() as tx:
-            links = tx.read(_WRONG_LINKS.format(among=among), others=self.others)
+            nowhere = hold and self.others.is_empty()
+            links = tx.read(_WRONG_LINKS.format(among="false" if nowhere else among), others=self.others)
             wrong = tx.read(_WRONG_MARGINS)
         if links.is_empty() and wrong.is_empty():
             return Changes()
@@ -110,35 +117,35 @@ class PlainTraces:
         """Link calls of plain traces to their event where no link is, a window of calls at a time."""
         changes = Changes()
         with self._lake.reading() as tx:
-            found = tx.read(
-                "SELECT min(c.occurred_at) AS first, max(c.occurred_at) AS last, min(s.occurred_at) AS early, "
-                f"max(s.occurred_at) AS late {_MISSING.format(calls='true', events='true')}",
-                others=self.others,
-            )
-        first, last, early, late = found.row(0)
-        if first is None:
-            return changes
-        near = f"occurred_at BETWEEN '{early.isoformat()}' AND '{late.isoformat()}'"
-        for window in windows(self._lake.read, Period(first, None), WINDOW):
-            if window.period.start and window.period.start > last:
-                break
-            asked = _MISSING.format(calls=window.period.condition("occurred_at"), events=near)
-            changes += self._link_window(asked)
+            lacking = tx.read(_LACKING, others=self.others)
+        span = Period(*lacking.select(pl.col("first").min(), pl.col("last").max() + pl.duration(microseconds=1)).row(0))
+        for window in windows(self._lake.read, span, WINDOW) if lacking.height else ():
+            # only the events of these calls need be read
+            begin, end = window.period.start, window.period.end
+            events = lacking.filter(pl.col("first") < end, pl.col("last") >= begin)
+            if events.is_empty():
+                continue
+            early, late = events.select(pl.col("early").min(), pl.col("late").max()).row(0)
+            near = f"occurred_at BETWEEN '{early.isoformat()}' AND '{late.isoformat()}'"
+            changes += self._link_window(_MISSING.format(calls=window.period.condition("occurred_at"), events=near))
         return changes
 
     def _link_window(self, asked: str) -> Changes:
-        cost = "c.cost_id, c.status, c.trace_id, c.link_trace_id, c.cost_scope, c.customer_id, c.product_id"
-        event = "s.signal_id, s.customer_id AS customer, s.product_id AS product, s.occurred_at AS event_at"
         with self._lake.reading() as tx:
-            rows = tx.read(f"SELECT {cost}, c.occurred_at, c.cost_usd, {event} {asked}", others=self.others)
-        if rows.is_empty():
+            links = tx.read(
+                "SELECT c.cost_id, s.signal_id, 'trace' AS rule, c.cost_usd, c.trace_id, c.occurred_at, "
+                f"s.occurred_at AS event_at {asked}",
+                others=self.others,
+            )
+        if links.is_empty():
             return Changes()
-        bearers = rows.select(
-            "signal_id", "trace_id", "cost_scope", pl.lit(True).alias("cost_traced"),
-            customer_id="customer", product_id="product", occurred_at="event_at",
-        ).unique("signal_id")  # fmt: skip
-        links = link(rows.drop("signal_id", "customer", "product", "event_at"), bearers)
-        return self._write(lambda tx: Changes(links=tx.append("cost_links", self._untouched(tx, links))))
+        links = conform(links, COST_LINKS)
+
+        def write(tx: Transaction) -> Changes:
+            # a link lies at the time of its call, which is filed under the same trace
+            return Changes(links=tx.append("cost_links", self._untouched(tx, links), filed=["trace"]))
+
+        return self._write(write)
 
     def _correct_margins(self, progress: Callable[[int], None]) -> Changes:
         changes, done = Changes(), 0
@@ -192,17 +199,20 @@ class PlainTraces:
             rows.filter(part).select(*EVENT_MARGINS, "updated_at") for part in ("there", ~pl.col("there"))
         )
         _, changed = tx.replace("event_margins", there.select("signal_id"), there)
-        return Changes(margins=changed + tx.append("event_margins", missing))
+        # a margin lies at the time of its event, which is filed under the same signal
+        return Changes(margins=changed + tx.append("event_margins", missing, filed=["signal"]))
 
     def _write(self, work: Callable[[Transaction], Changes]) -> Changes:
         """Run `work`, which says how many rows it added; what they file in the key directory is ours."""
 
-        def counted(tx: Transaction) -> tuple[Changes, int]:
+        def counted(tx: Transaction) -> tuple[Changes, int | None]:
             batch = _newest_batch(tx) + 1
-            return work(tx), batch
+            changes = work(tx)
+            # without keys to file the next writer takes this number
+            return changes, batch if tx.files_keys else None
 
         changes, batch = self._lake.run(counted, by_key=False)
-        if changes != Changes():
+        if batch is not None:
             self._own_batches.add(batch)
         return changes
 
