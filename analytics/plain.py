@@ -6,10 +6,10 @@ whom it served is what its span inherited, and its one event bears it. What is s
 that is not plain, or is not stored like that, is one of `others`, for the exact stages to decide. Naming a plain trace
 there costs time, missing another one would cost exactness: every rule here leans to the former.
 
-Rows are matched by 64-bit hashes of their ids, which need a fraction of the memory and time of ids. A row is found to
-be as it should be by two of them at least, or by one and exact times, so chance would have to hit 128 bits for a row
-that is wrong to be left so; nothing is ever written by a hash. Two ids of one hash otherwise only make others of plain
-traces.
+Rows are matched by 64-bit hashes of their ids, which need a fraction of the memory and time of ids: a span by two, its
+own and its trace's, a link by those of its call, trace and event. Customers, products, money and times are compared as
+they are. So in a lake that is as it should be two ids of one hash can only make others of plain traces; in one that is
+not, an id that is wrong is overlooked at a chance of one in 2^64. Nothing is ever written by a hash.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ import polars as pl
 Read = Callable[..., pl.DataFrame]
 """Answers SQL on one snapshot of the lake; frames given by name are tables of it."""
 
-_WHOM = "hash(customer_id, product_id, own_customer_id, own_product_id, sampling_weight)"
+_WHOM = ("customer_id", "product_id", "own_customer_id", "own_product_id", "sampling_weight")
 
 _OWN_ID = f"""(response_id >= '!' AND strlen(response_id) = length(response_id)
     AND NOT ({" OR ".join(f"suffix(response_id, chr({code}))" for code in (9, 10, 11, 12, 13, 32))}))"""
@@ -28,7 +28,7 @@ _OWN_ID = f"""(response_id >= '!' AND strlen(response_id) = length(response_id)
 
 _CALLS = f"""
 SELECT c.trace FROM (
-    SELECT hash(trace_id) AS trace, hash(span_id) AS span, {_WHOM} AS whom, (
+    SELECT hash(trace_id) AS trace, hash(span_id) AS span, {", ".join(_WHOM)}, (
         source = 'span' AND role = 'call' AND dedup IS NULL AND likeness IS NULL AND price_rule IS NULL
         AND status IN ('priced', 'zero_rated', 'reported', 'unpriced') AND (status = 'unpriced') = (cost_usd IS NULL)
         AND cost_scope IS NULL AND own_cost_scope IS NULL AND link_trace_id = trace_id
@@ -37,9 +37,10 @@ SELECT c.trace FROM (
     ) IS NOT TRUE AS odd
     FROM costs
 ) AS c LEFT JOIN (
-    SELECT hash(trace_id) AS trace, hash(span_id) AS span, {_WHOM} AS whom FROM spans WHERE dialect IS NOT NULL
+    SELECT hash(trace_id) AS trace, hash(span_id) AS span, true AS there, {", ".join(_WHOM)}
+    FROM spans WHERE dialect IS NOT NULL
 ) AS s ON s.trace = c.trace AND s.span = c.span
-WHERE c.odd OR s.whom IS DISTINCT FROM c.whom
+WHERE c.odd OR s.there IS NULL OR {" OR ".join(f"s.{name} IS DISTINCT FROM c.{name}" for name in _WHOM)}
 """
 """Calls that may be anything but counting ones of no scope, whose span knows that it is a call and says the same."""
 
@@ -47,21 +48,18 @@ _UNLIKE_PARENT = """
 SELECT c.trace FROM (
     SELECT hash(trace_id) AS trace, hash(span_id) AS span, start_time,
            CASE WHEN parent_span_id IS NOT NULL THEN hash(parent_span_id) END AS parent,
-           CASE WHEN own_customer_id IS NULL THEN hash(customer_id) END AS customer,
-           CASE WHEN own_product_id IS NULL THEN hash(product_id) END AS product,
+           customer_id, product_id, own_customer_id, own_product_id,
            (own_customer_id IS NULL AND customer_id IS NOT NULL)
                OR (own_product_id IS NULL AND product_id IS NOT NULL) AS taught,
-           cost_scope IS NOT NULL OR own_cost_scope IS NOT NULL
-               OR customer_id IS DISTINCT FROM coalesce(own_customer_id, customer_id)
-               OR product_id IS DISTINCT FROM coalesce(own_product_id, product_id) AS odd
+           cost_scope IS NOT NULL OR own_cost_scope IS NOT NULL AS odd
     FROM spans
 ) AS c LEFT JOIN (
     SELECT hash(trace_id) AS trace, hash(span_id) AS span, start_time, dialect IS NOT NULL AS call,
-           hash(customer_id) AS customer, hash(product_id) AS product
+           customer_id, product_id
     FROM spans
 ) AS p ON p.trace = c.trace AND p.span = c.parent
-WHERE c.odd OR p.call OR c.customer <> coalesce(p.customer, hash(NULL::VARCHAR))
-   OR c.product <> coalesce(p.product, hash(NULL::VARCHAR))
+WHERE c.odd OR p.call OR c.customer_id IS DISTINCT FROM coalesce(c.own_customer_id, p.customer_id)
+   OR c.product_id IS DISTINCT FROM coalesce(c.own_product_id, p.product_id)
    -- what goes round in a circle has no beginning: taught only by those before them in one order, everything has
    OR (c.taught AND (p.start_time > c.start_time OR (p.start_time = c.start_time AND p.span >= c.span)))
 """
@@ -93,21 +91,18 @@ _TAUGHT = "trace_id IS NOT NULL AND (own_customer_id IS NULL OR own_product_id I
 
 _UNLIKE_SPAN = f"""
 WITH known AS (
-    SELECT hash(trace_id) AS trace, hash(span_id) AS span, hash(customer_id) AS customer, hash(product_id) AS product,
-           customer_id IS NOT NULL AS has_customer, product_id IS NOT NULL AS has_product
-    FROM spans
+    SELECT hash(trace_id) AS trace, hash(span_id) AS span, customer_id, product_id FROM spans
 )
 SELECT s.trace FROM (
     SELECT hash(trace_id) AS trace, CASE WHEN span_id IS NOT NULL THEN hash(span_id) END AS span,
            CASE WHEN parent_span_id IS NOT NULL THEN hash(parent_span_id) END AS parent,
-           CASE WHEN own_customer_id IS NULL THEN hash(customer_id) END AS customer,
-           CASE WHEN own_product_id IS NULL THEN hash(product_id) END AS product
+           customer_id, product_id, own_customer_id, own_product_id
     FROM signals WHERE {_TAUGHT}
 ) AS s
 LEFT JOIN known AS own ON own.trace = s.trace AND own.span = s.span
 LEFT JOIN known AS above ON above.trace = s.trace AND above.span = s.parent
-WHERE s.customer <> CASE WHEN own.has_customer THEN own.customer ELSE coalesce(above.customer, hash(NULL::VARCHAR)) END
-   OR s.product <> CASE WHEN own.has_product THEN own.product ELSE coalesce(above.product, hash(NULL::VARCHAR)) END
+WHERE s.customer_id IS DISTINCT FROM coalesce(s.own_customer_id, own.customer_id, above.customer_id)
+   OR s.product_id IS DISTINCT FROM coalesce(s.own_product_id, own.product_id, above.product_id)
 """
 """Events that do not serve whom their spans say, where they do not say so themselves."""
 
