@@ -57,7 +57,17 @@ def margins(
         pl.col("shared").any().alias("cost_repeated"),
     )
     frame = signals.join(borne, on="signal_id", how="left", maintain_order="left")
-    frame = frame.with_columns(
+    return margins_by_cost(frame, rules, others, worth)
+
+
+def margins_by_cost(
+    events: pl.DataFrame, rules: EventRules, others: pl.DataFrame | None = None, worth: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Like `margins`, of signals with what they bear: known_cost Decimal(38, 12), the sum of the costs that are known;
+    model_calls and unpriced_calls Int64, how many calls and how many of these at no known cost; cost_repeated Boolean.
+    All are null for a signal without links.
+    """
+    frame = events.with_columns(
         pl.col("model_calls", "unpriced_calls").fill_null(0),
         pl.col("cost_repeated").fill_null(False),
         cost_status=_status(),

@@ -1,8 +1,8 @@
 """Relinking plain traces in bulk: links and margins are compared with what they should be by scans, not by look-ups.
 
 `analytics.plain` says which traces these are. Of those only links and margins can still be wrong. Rows that cannot be
-right are deleted first; then whatever is missing is made by the pure stages, window by window, and margins are worked
-out and compared. What the service changed since the scan began is left alone: it was linked exactly as it came.
+right are deleted first; then missing links are made, a window of calls at a time, and margins are worked out by the
+pure stages and compared. What the service changed since the scan began is left alone: it was linked exactly as it came.
 """
 
 from collections.abc import Callable
@@ -13,35 +13,22 @@ import polars as pl
 
 from analytics.component import Pricer
 from analytics.event_rules import EventRules
-from analytics.frames import EVENT_MARGINS
-from analytics.link import link
-from analytics.margin import margins
+from analytics.frames import COST_LINKS, EVENT_MARGINS, conform
 from analytics.period import Period, windows
 from analytics.plain import other_loose_signals, others
+from analytics.plain_links import links_hold
+from analytics.plain_margins import compare
 from analytics.recompute import Changes
 from analytics.revenue_rules import depends_on_periods
-from analytics.value import EVENT_VALUES, event_values
+from analytics.value import EVENT_VALUES
 from lake.commit import Transaction
 from lake.connect import Lake
-from lake.schema import TABLES
 
-WINDOW = 250_000
+WINDOW = 500_000
 """Calls, or events, that are looked at together."""
 
 _BEARS = "s.cost_traced AND s.cost_scope IS NULL AND NOT coalesce(c.customer_id <> s.customer_id, false)"
 """Whether event s bears the call c of its plain trace."""
-
-_LINKS = f"""
-SELECT count(*) AS wanted, count(l.cost_id) AS linked,
-       count(*) FILTER (WHERE l.signal_id = s.signal_id AND l.rule = 'trace' AND l.trace_id = c.trace_id
-                        AND l.cost_usd IS NOT DISTINCT FROM c.cost_usd
-                        AND l.occurred_at = c.occurred_at AND l.event_at = s.occurred_at) AS good,
-       (SELECT count(*) FROM cost_links WHERE trace_id IS NULL OR trace_id NOT IN (FROM others)) AS there
-FROM costs AS c JOIN signals AS s ON s.trace_id = c.trace_id AND {_BEARS}
-LEFT JOIN cost_links AS l ON l.cost_id = c.cost_id
-WHERE c.status <> 'aggregate' AND c.trace_id NOT IN (FROM others)
-"""
-"""How many links plain traces should have, do have, have as they should be, and how many links there are besides."""
 
 _WRONG_LINKS = f"""
 SELECT l.cost_id, l.signal_id FROM (SELECT * FROM cost_links WHERE {{among}}) AS l
@@ -57,8 +44,9 @@ WHERE c.cost_id IS NULL OR s.signal_id IS NULL OR c.status = 'aggregate'
 """Links that cannot be right: without ends, at the wrong time, or other than a plain trace has."""
 
 _WRONG_MARGINS = """
-SELECT m.signal_id FROM event_margins AS m LEFT JOIN signals AS s ON s.signal_id = m.signal_id
-WHERE s.signal_id IS NULL OR s.occurred_at <> m.occurred_at
+SELECT signal_id FROM event_margins AS m
+ANTI JOIN (SELECT hash(signal_id) AS signal, occurred_at FROM signals) AS s
+ON s.signal = hash(m.signal_id) AND s.occurred_at = m.occurred_at
 """
 """Margins of no event, or at the wrong time."""
 
@@ -69,6 +57,12 @@ ANTI JOIN (SELECT * FROM cost_links WHERE {{calls}}) AS l ON l.cost_id = c.cost_
 WHERE c.status <> 'aggregate' AND c.trace_id NOT IN (FROM others)
 """
 """Calls of plain traces whose link is missing, with their event."""
+
+_LACKING = f"""
+SELECT min(c.occurred_at) AS first, max(c.occurred_at) AS last, min(s.occurred_at) AS early, max(s.occurred_at) AS late
+{_MISSING.format(calls="true", events="true")} GROUP BY epoch_us(c.occurred_at) // 3600000000
+"""
+"""Where such calls and their events lie in time, hour by hour."""
 
 
 def applies(rules: EventRules, price: Pricer) -> bool:
@@ -92,17 +86,18 @@ class PlainTraces:
     def correct(self, progress: Callable[[int], None] = lambda done: None) -> Changes:
         """Delete what cannot be right, then add and replace what plain traces lack; `progress` is told of events."""
         with self._lake.reading() as tx:
-            wanted, linked, good, there = tx.read(_LINKS, others=self.others).row(0)
-        hold = wanted == linked == good == there
-        changes = self._delete_wrong("trace_id IN (FROM others)" if hold else "true")
+            hold = links_hold(tx.read, self.others)
+        changes = self._delete_wrong(hold)
         if not hold:
             changes += self._add_links()
         return changes + self._correct_margins(progress)
 
-    def _delete_wrong(self, among: str) -> Changes:
-        """Delete links (`among` these) and margins that cannot be right."""
+    def _delete_wrong(self, hold: bool) -> Changes:
+        """Delete links and margins that cannot be right; where plain links `hold`, only others' links can be wrong."""
+        among = "trace_id IN (FROM others)" if hold else "true"
         with self._lake.reading() as tx:
-            links = tx.read(_WRONG_LINKS.format(among=among), others=self.others)
+            nowhere = hold and self.others.is_empty()
+            links = tx.read(_WRONG_LINKS.format(among="false" if nowhere else among), others=self.others)
             wrong = tx.read(_WRONG_MARGINS)
         if links.is_empty() and wrong.is_empty():
             return Changes()
@@ -122,35 +117,35 @@ class PlainTraces:
         """Link calls of plain traces to their event where no link is, a window of calls at a time."""
         changes = Changes()
         with self._lake.reading() as tx:
-            found = tx.read(
-                "SELECT min(c.occurred_at) AS first, max(c.occurred_at) AS last, min(s.occurred_at) AS early, "
-                f"max(s.occurred_at) AS late {_MISSING.format(calls='true', events='true')}",
-                others=self.others,
-            )
-        first, last, early, late = found.row(0)
-        if first is None:
-            return changes
-        near = f"occurred_at BETWEEN '{early.isoformat()}' AND '{late.isoformat()}'"
-        for window in windows(self._lake.read, Period(first, None), WINDOW):
-            if window.period.start and window.period.start > last:
-                break
-            asked = _MISSING.format(calls=window.period.condition("occurred_at"), events=near)
-            changes += self._link_window(asked)
+            lacking = tx.read(_LACKING, others=self.others)
+        span = Period(*lacking.select(pl.col("first").min(), pl.col("last").max() + pl.duration(microseconds=1)).row(0))
+        for window in windows(self._lake.read, span, WINDOW) if lacking.height else ():
+            # only the events of these calls need be read
+            begin, end = window.period.start, window.period.end
+            events = lacking.filter(pl.col("first") < end, pl.col("last") >= begin)
+            if events.is_empty():
+                continue
+            early, late = events.select(pl.col("early").min(), pl.col("late").max()).row(0)
+            near = f"occurred_at BETWEEN '{early.isoformat()}' AND '{late.isoformat()}'"
+            changes += self._link_window(_MISSING.format(calls=window.period.condition("occurred_at"), events=near))
         return changes
 
     def _link_window(self, asked: str) -> Changes:
-        cost = "c.cost_id, c.status, c.trace_id, c.link_trace_id, c.cost_scope, c.customer_id, c.product_id"
-        event = "s.signal_id, s.customer_id AS customer, s.product_id AS product, s.occurred_at AS event_at"
         with self._lake.reading() as tx:
-            rows = tx.read(f"SELECT {cost}, c.occurred_at, c.cost_usd, {event} {asked}", others=self.others)
-        if rows.is_empty():
+            links = tx.read(
+                "SELECT c.cost_id, s.signal_id, 'trace' AS rule, c.cost_usd, c.trace_id, c.occurred_at, "
+                f"s.occurred_at AS event_at {asked}",
+                others=self.others,
+            )
+        if links.is_empty():
             return Changes()
-        bearers = rows.select(
-            "signal_id", "trace_id", "cost_scope", pl.lit(True).alias("cost_traced"),
-            customer_id="customer", product_id="product", occurred_at="event_at",
-        ).unique("signal_id")  # fmt: skip
-        links = link(rows.drop("signal_id", "customer", "product", "event_at"), bearers)
-        return self._write(lambda tx: Changes(links=tx.append("cost_links", self._untouched(tx, links))))
+        links = conform(links, COST_LINKS)
+
+        def write(tx: Transaction) -> Changes:
+            # a link lies at the time of its call, which is filed under the same trace
+            return Changes(links=tx.append("cost_links", self._untouched(tx, links), filed=["trace"]))
+
+        return self._write(write)
 
     def _correct_margins(self, progress: Callable[[int], None]) -> Changes:
         changes, done = Changes(), 0
@@ -162,45 +157,33 @@ class PlainTraces:
 
     def _margin_window(self, period: Period) -> Changes:
         """Margins of the events of a window: worked out from their links, compared, written where they differ."""
-        within = period.condition("occurred_at")
         with self._lake.reading() as tx:
-            signals = tx.read(
-                f"SELECT * FROM (SELECT * FROM signals WHERE {within}) AS s "
-                "WHERE (trace_id IS NULL OR trace_id NOT IN (FROM others)) AND signal_id NOT IN (FROM loose)",
-                others=self.others,
-                loose=self.other_loose,
-            ).cast(TABLES["signals"].polars_schema)
-            links = tx.read(f"SELECT signal_id, cost_usd, rule FROM cost_links WHERE {period.condition('event_at')}")
-            stored = tx.read(f"SELECT {', '.join(EVENT_MARGINS)} FROM event_margins WHERE {within}")
-        # No share is shown in full, so each link may stand for a cost of its own; without money it is not priced.
-        links = links.with_row_index("cost_id")
-        unpriced = pl.when(pl.col("cost_usd").is_null()).then(pl.lit("unpriced")).otherwise(pl.lit("priced"))
-        costs = links.select("cost_id", unpriced.alias("status"), "cost_usd")
-        values, worth = event_values(signals, self._rules) if self._rules.value else (None, None)
-        rows = margins(signals, links, costs, self._rules, worth=worth)
-        now = rows.join(stored.cast(EVENT_MARGINS).with_columns(there=True), on="signal_id", how="left", suffix="_was")
-        same = [pl.col(name).eq_missing(pl.col(f"{name}_was")) for name in rows.columns if name != "signal_id"]
-        wrong = now.filter(~(pl.col("there").fill_null(False) & pl.all_horizontal(same))).select(rows.columns)
+            found = compare(tx.read, period, self._rules, self.others, self.other_loose)
         changes = Changes()
-        of_trace = signals.select("signal_id", "trace_id")
-        if not wrong.is_empty():
-            traced = wrong.join(of_trace, on="signal_id", how="left")
-            changes += self._write(partial(self._write_margins, wrong=traced, stored=stored))
-        return changes if values is None else changes + self._correct_values(period, values, of_trace)
+        if not found.margins.is_empty():
+            traced = self._with_trace(found.margins, period)
+            changes += self._write(partial(self._write_margins, wrong=traced))
+        return changes if found.values is None else changes + self._correct_values(period, found.values, found.signals)
 
-    def _correct_values(self, period: Period, values: pl.DataFrame, of_trace: pl.DataFrame) -> Changes:
+    def _with_trace(self, rows: pl.DataFrame, period: Period) -> pl.DataFrame:
+        """The rows (signal_id and more) of events of a period with their trace_id."""
+        of_trace = self._lake.read(f"SELECT signal_id, trace_id FROM signals WHERE {period.condition('occurred_at')}")
+        return rows.join(of_trace, on="signal_id", how="left", maintain_order="left")
+
+    def _correct_values(self, period: Period, values: pl.DataFrame, signals: pl.DataFrame) -> Changes:
         """What the events of a window delivered, compared and written where it differs."""
         with self._lake.reading() as tx:
             within = period.condition("occurred_at")
             stored = tx.read(f"SELECT {', '.join(EVENT_VALUES)} FROM event_values WHERE {within}").cast(EVENT_VALUES)
-        stored = stored.join(of_trace, on="signal_id", how="semi")
+        stored = stored.join(signals, on="signal_id", how="semi")
         apart = [
             one.join(other, on=[*EVENT_VALUES], how="anti", nulls_equal=True).select("signal_id")
             for one, other in ((values, stored), (stored, values))
         ]
-        wrong = pl.concat(apart).unique().join(of_trace, on="signal_id", how="left")
+        wrong = pl.concat(apart).unique()
         if wrong.is_empty():
             return Changes()
+        wrong = self._with_trace(wrong, period)
 
         def write(tx: Transaction) -> Changes:
             ids = self._untouched(tx, wrong).select("signal_id")
@@ -209,23 +192,27 @@ class PlainTraces:
 
         return self._write(write)
 
-    def _write_margins(self, tx: Transaction, wrong: pl.DataFrame, stored: pl.DataFrame) -> Changes:
+    def _write_margins(self, tx: Transaction, wrong: pl.DataFrame) -> Changes:
         now = pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("updated_at")
-        rows = self._untouched(tx, wrong).with_columns(now).select(*EVENT_MARGINS, "updated_at")
-        there = rows.join(stored, on="signal_id", how="semi")
-        missing = rows.join(stored, on="signal_id", how="anti")
+        rows = self._untouched(tx, wrong).with_columns(now)
+        there, missing = (
+            rows.filter(part).select(*EVENT_MARGINS, "updated_at") for part in ("there", ~pl.col("there"))
+        )
         _, changed = tx.replace("event_margins", there.select("signal_id"), there)
-        return Changes(margins=changed + tx.append("event_margins", missing))
+        # a margin lies at the time of its event, which is filed under the same signal
+        return Changes(margins=changed + tx.append("event_margins", missing, filed=["signal"]))
 
     def _write(self, work: Callable[[Transaction], Changes]) -> Changes:
         """Run `work`, which says how many rows it added; what they file in the key directory is ours."""
 
-        def counted(tx: Transaction) -> tuple[Changes, int]:
+        def counted(tx: Transaction) -> tuple[Changes, int | None]:
             batch = _newest_batch(tx) + 1
-            return work(tx), batch
+            changes = work(tx)
+            # without keys to file the next writer takes this number
+            return changes, batch if tx.files_keys else None
 
         changes, batch = self._lake.run(counted, by_key=False)
-        if changes != Changes():
+        if batch is not None:
             self._own_batches.add(batch)
         return changes
 

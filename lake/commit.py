@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -69,8 +70,11 @@ class Transaction:
             self._files.finish(table)
         return fetch(self._connection, sql, **frames)
 
-    def append(self, table: str, frame: pl.DataFrame) -> int:
+    def append(self, table: str, frame: pl.DataFrame, *, filed: Collection[str] = ()) -> int:
         """Add rows; returns how many.
+
+        `filed`: kinds of keys (`Lookup.kind`) that need not be filed, because the lake holds for each of the rows one
+        of another table with the same key and the same time.
 
         The frame must have the table's types (`TABLES[table].polars_schema`); columns that may be NULL can be left out,
         and JSON columns must hold valid JSON. Raises `SchemaMismatchError`. Keys are not checked for duplicates: see
@@ -80,8 +84,10 @@ class Transaction:
         rows = conform(frame, target)
         if rows.height == 0:
             return 0
-        if target.lookups:
-            self._entries.setdefault(table, []).append(directory.entries(self._hashes, target, rows))
+        lookups = tuple(lookup for lookup in target.lookups if lookup.kind not in filed)
+        if lookups:
+            to_file = dataclasses.replace(target, lookups=lookups)
+            self._entries.setdefault(table, []).append(directory.entries(self._hashes, to_file, rows))
         self._insert(target, rows)
         self._note_days(target, rows)
         return rows.height
@@ -192,6 +198,11 @@ class Transaction:
             self._files.close()
         known = self._known.rolled if self._known else None
         return Remembered(filed, self._positions, None if self._wrote_rolled else self._rolled or known)
+
+    @property
+    def files_keys(self) -> bool:
+        """Whether rows added so far put a batch into the key directory."""
+        return any(part.height for part in self._entries)
 
     def _rolled_days(self) -> RolledDays:
         """Which days are rolled up."""

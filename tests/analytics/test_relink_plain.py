@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics import relink_plain
+from analytics import plain_links, relink_plain
 from analytics.event_rules import EventRules
 from analytics.period import Period
 from analytics.plain import others
@@ -211,8 +211,21 @@ def test_what_the_service_changes_meanwhile_is_left_to_it(lake: Lake, monkeypatc
     assert broken(lake) == {}
 
 
+def test_what_comes_after_margins_were_written_is_left_to_the_service_too(lake: Lake) -> None:
+    """Margins file no key, so the number of their batch goes to what the service writes next."""
+    story = Story()
+    land_into(lake, [[story.work(1), story.call(2, parent=1), story.billed(3, parent=1)]])
+    plain = PlainTraces(lake, rules().events)
+    for expected in (Changes(margins=1), Changes()):
+        with lake.durable_transaction() as connection:
+            connection.execute("DELETE FROM event_margins")
+        assert plain.correct() == expected
+        land_into(lake, [[story.billed(4, parent=1, event="another")]])
+
+
 def test_windows_do_not_matter(plain_lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relink_plain, "WINDOW", 7)
+    monkeypatch.setattr(plain_links, "WINDOW", 7)
     shutil.copytree(plain_lake, tmp_path / "lake")
     with Lake.open(tmp_path / "lake", threads=1) as lake:
         before = tables(lake)

@@ -16,7 +16,7 @@ from lake.directory import KeyHashes, time_ranges
 from lake.directory import entries as entries_of
 from lake.frames import conform
 from lake.schema import TABLES
-from tests.lake.rows import NOON, after, cost, frame, span, trace
+from tests.lake.rows import NOON, after, cost, frame, span, span_id, trace
 
 TRACE = TABLES["costs"].lookups[0]
 DIRECTORY = TABLES["key_directory"].polars_schema
@@ -145,3 +145,16 @@ def test_files_of_another_time_are_not_read(lake: Lake, data_dir: Path) -> None:
         file.unlink()
     with lake.reading() as tx:
         assert tx.semi("spans", ["span_id"], pl.DataFrame({"trace_id": [trace(2)]}), "trace_id").height == 1
+
+
+def test_a_key_that_is_filed_already_is_not_filed_again(tmp_path: Path) -> None:
+    """The call's row and the link's have one trace and one time: the link files only its event."""
+    link = {"cost_id": f"cost_{trace(1)}_{span_id(1)}", "signal_id": "sig", "rule": "trace", "trace_id": trace(1)}
+    with Lake.open(tmp_path, threads=1) as lake, lake.transaction() as tx:
+        tx.append("event_margins", frame("event_margins", []), filed=["signal"])
+        assert not tx.files_keys
+        tx.append("cost_links", frame("cost_links", [{**link, "occurred_at": NOON}]), filed=["trace"])
+        assert tx.files_keys
+    with Lake.open(tmp_path, threads=1) as lake:
+        filed = lake.read("SELECT key_hash FROM key_directory").to_series().to_list()
+        assert filed == [lake.read("SELECT md5_number_lower('signal:sig')").item()]
