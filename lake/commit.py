@@ -202,7 +202,7 @@ class Transaction:
     @property
     def files_keys(self) -> bool:
         """Whether rows added so far put a batch into the key directory."""
-        return any(part.height for part in self._entries)
+        return any(part.height for parts in self._entries.values() for part in parts)
 
     def _rolled_days(self) -> RolledDays:
         """Which days are rolled up."""

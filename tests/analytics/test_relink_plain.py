@@ -23,7 +23,7 @@ from lake.connect import Lake
 from marginlake.rules import Rules
 from tests.analytics.stories import Story
 from tests.examples import examples
-from tests.marginlake.lakes import broken, differences, fill, rules, tables
+from tests.marginlake.lakes import broken, differences, fill, land_into, rules, tables
 from tests.marginlake.traffic import worlds
 from tests.new_lakes import empty_lake
 
