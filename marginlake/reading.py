@@ -21,6 +21,10 @@ BATCH_BYTES = 128 * MIB
 """Payload bytes that are prepared and committed together: preparing and committing have a fixed cost each. At most
 three batches are in memory: being read, waiting, and being committed."""
 
+FIRST_BYTES = 8 * MIB
+"""The first batch is small and each twice as large as the one before: committing begins at once, and few payloads are
+decoded before the compiled scanner is loaded."""
+
 CLOCK_MARGIN = timedelta(days=1)
 """What was received longer than this before a period cannot belong to it, unless a sender's clock is so fast."""
 
@@ -86,10 +90,11 @@ def batches(
     A file that cannot be read is a failure in the batch, and the next one follows. With a period only what began in it
     comes. Records are numbered by their place in the file.
     """
-    done, waiting = 0, _Gathered()
+    done, waiting, wanted = 0, _Gathered(), FIRST_BYTES
 
     def given() -> Read:
-        nonlocal waiting
+        nonlocal waiting, wanted
+        wanted *= 2
         prepared = part_of(prepare_or_reject(waiting.records, waiting.bad, rules), period)
         read = Read(prepared, waiting.positions, done, waiting.unreadable, waiting.failures)
         waiting = _Gathered()
@@ -114,7 +119,7 @@ def batches(
                         received_ns = item.received_ns or time.time_ns()
                         waiting.records.append(Record(item.index + 1, item.kind, received_ns, item.payload))
                         waiting.size += len(item.payload)
-                    if waiting.size >= BATCH_BYTES:
+                    if waiting.size >= min(wanted, BATCH_BYTES):
                         yield given()
             done += size
         except (ImportFileError, OSError) as error:
