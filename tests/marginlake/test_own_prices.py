@@ -72,11 +72,13 @@ def hours_add_up(lake: Lake) -> None:
 
 @pytest.mark.timeout(600)
 def test_order_batches_and_settling_in_between_change_nothing(tmp_path: Path) -> None:
+    seen: set[str] = set()
     for number, traffic in enumerate(worlds(examples(4), at_once=4)):
         chance = random.Random(len(traffic.records))
         at_once = landed(tmp_path / f"{number}-whole", [traffic.records], 0, chance)
-        assert at_once["costs"]["price_rule"].drop_nulls().n_unique() > 3
+        seen.update(at_once["costs"]["price_rule"].drop_nulls())
         assert differences(landed(tmp_path / f"{number}-parts", traffic.batches, 0.5, chance), at_once) == []
+    assert len(seen) > 3
 
 
 SETTINGS = """
