@@ -22,7 +22,7 @@ ALWAYS = np.iinfo(np.int64)
 class Part:
     """The entries of the key directory that the batches from the first to the last filed.
 
-    entries: how many. mark: the XOR of their hashes (`known.MARK`); two lakes that agree in both have the same ones.
+    entries: how many. mark: the XOR of their hashes (`known._MARK`); two lakes that agree in both have the same ones.
     """
 
     first_batch: int
@@ -48,11 +48,6 @@ class Batches:
         self._numbers = numbers
         self._entries = np.concatenate([np.zeros(1, np.int64), np.cumsum(entries)])
         self._marks = np.concatenate([np.zeros(1, np.uint64), np.bitwise_xor.accumulate(marks)])
-
-    @property
-    def last(self) -> int | None:
-        """The greatest number."""
-        return int(self._numbers[-1]) if len(self._numbers) else None
 
     def after(self, batch: int) -> int | None:
         """The next number."""

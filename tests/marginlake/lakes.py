@@ -22,7 +22,6 @@ from marginlake.rules import Rules, rules_from
 from receiver.journal.record import Kind, Record
 from receiver.otlp_json import traces_to_protobuf
 from receiver.signals.rest import journal_payload, parse_signals
-from tests.new_lakes import empty_lake as empty_lake
 
 DATA = Path(__file__).parents[1] / "data"
 RESULTS = ("costs", "cost_links", "event_margins", "event_values", "spans", "signals", "rejected", "unmapped_calls")

@@ -12,17 +12,8 @@ from lake.connect import Lake
 from lake.definitions import Table
 from marginlake.landing import land
 from marginlake.pipeline import prepare_or_reject
-from tests.marginlake.lakes import (
-    Tables,
-    broken,
-    captured,
-    differences,
-    empty_lake,
-    in_batches,
-    land_batches,
-    rules,
-    span_by_span,
-)
+from tests.marginlake.lakes import Tables, broken, captured, differences, in_batches, land_batches, rules, span_by_span
+from tests.new_lakes import empty_lake
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from lake.connect import Lake
 from marginlake import money_figures
 from marginlake.money_figures import MoneyReader
 from tests.analytics.stories import Story
-from tests.marginlake.lakes import empty_lake, land_into
+from tests.marginlake.lakes import land_into
+from tests.new_lakes import empty_lake
 
 DAY = timedelta(days=1)
 DAY_MS = 24 * 3_600_000
