@@ -144,6 +144,13 @@ class MetricsConfig(_Section):
     top: Annotated[int, Field(ge=1, le=1000)] = 20
 
 
+class BillingConfig(_Section):
+    """The business database (null: SQLite in the data directory) and where browsers reach this service."""
+
+    url: SecretStr | None = None
+    public_url: str | None = None
+
+
 class LakeConfig(_Section):
     """What DuckDB may use of this machine (null: DuckDB's own defaults; the service: `memory.default_memory_limit`)."""
 
@@ -170,6 +177,7 @@ class Config(BaseSettings):
     value: ValueConfig = ValueConfig()
     alerts: AlertsConfig = AlertsConfig()
     metrics: MetricsConfig = MetricsConfig()
+    billing: BillingConfig = BillingConfig()
     revenue: tuple[dict[str, Any], ...] = ()
     alert: tuple[dict[str, Any], ...] = ()
     dialects: dict[str, dict[str, Any]] = {}

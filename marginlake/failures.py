@@ -13,6 +13,7 @@ def expected() -> tuple[type[Exception], ...]:
     """The kinds of failures that tell a user enough. They are imported only when something has failed."""
     import duckdb
 
+    from billing.database import BillingError
     from lake.errors import LakeError
     from marginlake.catalogs import CatalogChoiceError, CatalogError
     from marginlake.config import ConfigError
@@ -20,6 +21,7 @@ def expected() -> tuple[type[Exception], ...]:
     from receiver.otlp_files import ImportFileError
 
     return (
+        BillingError,
         CatalogChoiceError,
         CatalogError,
         CommandError,

@@ -17,12 +17,15 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import structlog
+from starlette.routing import Mount
 
+from billing.api.app import PREFIX, create_api
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
 from marginlake.alert_settings import alert_settings
 from marginlake.alert_watch import AlertWatch
+from marginlake.business import open_billing
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
@@ -100,9 +103,15 @@ class Service:
             lambda: self.rules,
             self.metrics.upkeep_ran,
         )
+        self.billing = open_billing(data_dir, config, self.lake)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
-        app = create_app(self.intake, ready=self.ready, metrics=self.metrics.expose)
+        app = create_app(
+            self.intake,
+            ready=self.ready,
+            metrics=self.metrics.expose,
+            routes=[Mount(PREFIX, create_api(self.billing))],
+        )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()
         self._watch()
@@ -129,7 +138,10 @@ class Service:
             "http": addresses[1],
             "started_at": datetime.now(UTC).isoformat(),
         }
-        (self.data_dir / STATE_FILE).write_text(json.dumps(state) + "\n", encoding="utf-8")
+        # Whoever waits for the file must never read half of it.
+        unfinished = self.data_dir / f"{STATE_FILE}.new"
+        unfinished.write_text(json.dumps(state) + "\n", encoding="utf-8")
+        unfinished.replace(self.data_dir / STATE_FILE)
         return addresses
 
     def _take_up(self) -> None:
@@ -165,6 +177,7 @@ class Service:
     def close(self) -> None:
         """Let go of journal and lake; the state file goes."""
         (self.data_dir / STATE_FILE).unlink(missing_ok=True)
+        self.billing.database.close()
         self.journal.close()
         self.lake.close()
 

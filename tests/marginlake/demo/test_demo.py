@@ -103,14 +103,17 @@ def test_interrupting_the_demo_stops_the_service_and_exits_130_without_a_traceba
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    state = data_dir / "service.json"
-    until = time.monotonic() + 40
-    while not state.exists() and time.monotonic() < until:
-        time.sleep(0.02)
-    pid = json.loads(state.read_text())["pid"]
-
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=30)
+    try:
+        state = data_dir / "service.json"
+        until = time.monotonic() + 90
+        while not state.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        pid = json.loads(state.read_text())["pid"]
+        process.send_signal(signal.SIGINT)
+    finally:
+        if process.poll() is None and not state.exists():
+            process.kill()
+        printed, _ = process.communicate(timeout=60)
 
     assert process.returncode == 130, printed
     assert "Traceback" not in printed

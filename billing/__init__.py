@@ -1,0 +1,1 @@
+"""The business around the margin: customers, products, plans, orders, credits, checkout, webhooks, receipts."""

@@ -1,0 +1,46 @@
+"""The application: all routes, one error shape, both slash forms, the OpenAPI document at `/api/v2/openapi.json`."""
+
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from billing.api.errors import ErrorResponse, handle_errors
+from billing.api.routes import ROUTERS
+from billing.context import Billing
+
+PREFIX: Final = "/api/v2"
+TITLE: Final = "marginlake"
+
+_ERRORS: Final = (400, 403, 404, 409, 500)
+
+
+def create_api(billing: Billing) -> FastAPI:
+    """The ASGI application, to be mounted at PREFIX."""
+    app = FastAPI(
+        title=TITLE,
+        version="2",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        responses={status: {"model": ErrorResponse} for status in _ERRORS},
+    )
+    app.state.billing = billing
+    for each in ROUTERS:
+        app.include_router(each)
+    handle_errors(app)
+    app.add_middleware(_OneSlashForm)
+    return app
+
+
+class _OneSlashForm:
+    """Serves a path with a slash at its end as the same path without it: clients differ, and none follows redirects."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await self._app(scope, receive, send)

@@ -1,0 +1,9 @@
+"""The routes, a module a resource. ROUTERS: all of them; within a module, fixed paths come before those with names."""
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from billing.api.routes import credit_currencies
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (credit_currencies.routes,)

@@ -1,0 +1,1 @@
+"""Request and response bodies, a module a resource."""

@@ -1,0 +1,30 @@
+"""What every part of the business works with: the database, the time of day, and what it is told by the service."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from billing.clock import Clock, utc_now
+from billing.database import Database
+
+
+class LakeReader(Protocol):
+    """The lake, as far as the business asks it (`lake.connect.Lake` is one); may be used from any thread."""
+
+    def read(self, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
+        """Rows of one query on the newest committed state; `frames` are readable as tables of their names."""
+        ...
+
+
+@dataclass(frozen=True)
+class Billing:
+    """The parts that requests and jobs share. `public_url` is where browsers reach this service, without a slash.
+
+    lake: None where only the business database is at hand.
+    """
+
+    database: Database
+    lake: LakeReader | None = None
+    public_url: str = "http://127.0.0.1:4318"
+    clock: Clock = utc_now
