@@ -144,6 +144,15 @@ class MetricsConfig(_Section):
     top: Annotated[int, Field(ge=1, le=1000)] = 20
 
 
+class AuthConfig(_Section):
+    """Who may send and ask. anonymous: `loopback` lets callers from this machine in without a key (only while the
+    service listens on loopback addresses); requests_per_minute: of one key, ingest apart (0: no limit).
+    """
+
+    anonymous: Literal["never", "loopback"] = "never"
+    requests_per_minute: Annotated[int, Field(ge=0)] = 6000
+
+
 class BillingConfig(_Section):
     """The business database (null: SQLite in the data directory) and where browsers reach this service."""
 
@@ -178,6 +187,7 @@ class Config(BaseSettings):
     alerts: AlertsConfig = AlertsConfig()
     metrics: MetricsConfig = MetricsConfig()
     billing: BillingConfig = BillingConfig()
+    auth: AuthConfig = AuthConfig()
     revenue: tuple[dict[str, Any], ...] = ()
     alert: tuple[dict[str, Any], ...] = ()
     dialects: dict[str, dict[str, Any]] = {}

@@ -19,13 +19,13 @@ import polars as pl
 import structlog
 from starlette.routing import Mount
 
-from billing.api.app import PREFIX, create_api
+from billing.api.app import PREFIX
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
 from marginlake.alert_settings import alert_settings
 from marginlake.alert_watch import AlertWatch
-from marginlake.business import open_billing
+from marginlake.business import api_of, gate_of, has_keys, open_billing
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
@@ -104,13 +104,20 @@ class Service:
             self.metrics.upkeep_ran,
         )
         self.billing = open_billing(data_dir, config, self.lake)
+        self.gate = gate_of(self.billing, config)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
-        self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
+        self._grpc = GrpcServer(
+            self.intake,
+            config.receiver.grpc,
+            authorize=self.gate.may_ingest,
+            workers=config.receiver.grpc_workers,
+        )
         app = create_app(
             self.intake,
             ready=self.ready,
             metrics=self.metrics.expose,
-            routes=[Mount(PREFIX, create_api(self.billing))],
+            authorize=self.gate.may_ingest,
+            routes=[Mount(PREFIX, api_of(self.billing, self.gate, config))],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()
@@ -180,6 +187,10 @@ class Service:
         self.billing.database.close()
         self.journal.close()
         self.lake.close()
+
+    def is_locked(self) -> bool:
+        """Whether nobody is let in: no caller without a key, and there is none."""
+        return self.config.auth.anonymous == "never" and not has_keys(self.billing)
 
     def ready(self) -> bool:
         """Whether requests are taken and commits succeed."""

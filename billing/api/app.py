@@ -6,8 +6,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing.api.errors import ErrorResponse, handle_errors
+from billing.api.guard import Guard
 from billing.api.routes import ROUTERS
 from billing.context import Billing
+from billing.keys.gate import Gate
+from billing.keys.rate import RateLimit
 
 PREFIX: Final = "/api/v2"
 TITLE: Final = "marginlake"
@@ -15,8 +18,8 @@ TITLE: Final = "marginlake"
 _ERRORS: Final = (400, 403, 404, 409, 500)
 
 
-def create_api(billing: Billing) -> FastAPI:
-    """The ASGI application, to be mounted at PREFIX."""
+def create_api(billing: Billing, gate: Gate | None = None, limit: RateLimit | None = None) -> FastAPI:
+    """The ASGI application, to be mounted at PREFIX. Without a gate everyone may do everything."""
     app = FastAPI(
         title=TITLE,
         version="2",
@@ -31,6 +34,7 @@ def create_api(billing: Billing) -> FastAPI:
         app.include_router(each)
     handle_errors(app)
     app.add_middleware(_OneSlashForm)
+    app.add_middleware(Guard, prefix=PREFIX, gate=gate, limit=limit)
     return app
 
 

@@ -4,6 +4,6 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from billing.api.routes import credit_currencies
+from billing.api.routes import credit_currencies, keys
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (credit_currencies.routes,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (credit_currencies.routes, keys.routes)
