@@ -73,10 +73,7 @@ class LedgerEntry(Base):
 
     __tablename__ = "ledger_entries"
     __unaudited__ = True
-    __table_args__ = (
-        Index("ix_ledger_entries_customer", "customer_id", "occurred_at"),
-        Index("ix_ledger_entries_grant", "grant_id"),
-    )
+    __table_args__ = (Index("ix_ledger_entries_customer", "customer_id", "occurred_at"),)
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     key: Mapped[str] = mapped_column(_Key, unique=True)
