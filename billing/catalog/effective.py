@@ -43,5 +43,13 @@ def default_plan(session: Session, product: Product) -> Plan | None:
     )
 
 
+def currencies_of(plan: Plan) -> list[str]:
+    """The currencies a plan can be bought in: those it was said to have, else all that its prices have."""
+    if plan.supported_currencies:
+        return list(plan.supported_currencies)
+    points = (point for each in plan.attributes for point in each.pricing.get("pricePoints", ()))
+    return sorted({point["currency"] for point in points})
+
+
 def _benefits(rows: Iterable[object]) -> tuple[CreditBenefit, ...]:
     return tuple(CreditBenefit.model_validate(row) for row in rows)
