@@ -4,6 +4,11 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from billing.api.routes import credit_currencies
+from billing.api.routes import credit_currencies, plans, pricing, products
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (credit_currencies.routes,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    credit_currencies.routes,
+    products.routes,
+    plans.routes,
+    pricing.routes,
+)
