@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from billing.ledger.terms import Pool
+from billing.ledger.terms import OPEN, Pool
 from billing.tables import ledger as tables
 
 ENTRIES: Final[Table] = tables.LedgerEntry.__table__  # type: ignore[assignment]
@@ -139,7 +139,7 @@ class Book:
             GRANTS.c.amount_micro > TOTALS.c.inside_micro + TOTALS.c.rollover_spent_micro,
         )
         query = pools().where(
-            TOTALS.c.status == "open",
+            TOTALS.c.status == OPEN,
             usable,
             GRANTS.c.starts_at <= until,
             or_(GRANTS.c.last_end.is_(None), GRANTS.c.last_end > since),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from billing.ledger.book import DEBITS, ENTRIES, Book, Usage, Wallet, chunks, insert_missing, wallet_id
 from billing.ledger.settling import settle
-from billing.ledger.terms import UNLIMITED, Pool
+from billing.ledger.terms import OPEN, UNLIMITED, VOID, Pool
 
 LARGEST_DEBIT: Final = UNLIMITED
 """Micro-credits that one debit may be."""
@@ -262,7 +262,7 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     for pool in wallet.pools:
         if (
             pool.overage_price is not None
-            and pool.status == "open"
+            and pool.status == OPEN
             and pool.serves(each.seat_user_id)
             and pool.is_valid(each.occurred_at)
         ):
@@ -297,8 +297,6 @@ def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[dict[str, Any
         pool = book.pools[entry["grant_id"]] if entry["grant_id"] else None
         if pool is not None and source == "grant":
             pool.spend(-amount, pool.moment(entry["occurred_at"]))
-            if pool.status == "void":
-                source = "void"
             freed[pool.id] = pool
             book.touch(pool)
         elif pool is not None:
@@ -308,6 +306,8 @@ def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[dict[str, Any
         usage = Usage(*(entry[name] for name in Usage._fields))
         back = f"{key[0]}/{key[1]}/{old.revision}/r{number}"
         book.move(back, "reversal", target, source, amount, usage, entry["grant_id"])
+        if pool is not None and source == "grant" and pool.status == VOID:
+            book.move(f"{back}v", "void", "grant", "void", amount, usage, pool.id)
     if waiting:
         book.drop_pending(*key)
         wallet.unfunded -= waiting
