@@ -1,0 +1,5 @@
+"""stub"""
+
+from billing.api.requests import router
+
+routes = router("customer units")
