@@ -1,6 +1,7 @@
 """Requests that the Python SDK really sent, replayed against the routes of the catalog and of customers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,7 @@ class Replay:
         return answer.status_code, answer.json()
 
     def _ours(self, text: str) -> str:
-        for theirs, ours in self.ids.items():
-            text = text.replace(theirs, ours)
-        return text
+        return re.sub(r"\b[a-z]+_\d+\b", lambda found: self.ids.get(found[0], found[0]), text)
 
 
 @pytest.fixture
