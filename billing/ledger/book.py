@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from billing.ledger.terms import Pool
+from billing.ledger.bulk import insert_rows
+from billing.ledger.terms import OPEN, Pool
 from billing.tables import ledger as tables
 
 ENTRIES: Final[Table] = tables.LedgerEntry.__table__  # type: ignore[assignment]
@@ -62,6 +63,26 @@ class Usage(NamedTuple):
     order_id: str | None = None
     product_id: str | None = None
     event_name: str | None = None
+
+
+class Entry(NamedTuple):
+    """An entry as it is written; the last columns are those of `Usage`."""
+
+    key: str
+    kind: str
+    debit_account: str
+    credit_account: str
+    amount_micro: int
+    grant_id: str | None
+    recorded_at: datetime
+    customer_id: str
+    currency_id: str
+    occurred_at: datetime
+    signal_id: str | None
+    part: str | None
+    order_id: str | None
+    product_id: str | None
+    event_name: str | None
 
 
 class Wallet:
@@ -115,7 +136,7 @@ class Book:
         self.now = now
         self.wallets: dict[str, Wallet] = {}
         self.pools: dict[str, Pool] = {}
-        self._entries: list[dict[str, Any]] = []
+        self._entries: list[Entry] = []
         self._pending: list[dict[str, Any]] = []
         self._totals: dict[str, Pool] = {}
         self._changed: dict[str, Wallet] = {}
@@ -139,7 +160,7 @@ class Book:
             GRANTS.c.amount_micro > TOTALS.c.inside_micro + TOTALS.c.rollover_spent_micro,
         )
         query = pools().where(
-            TOTALS.c.status == "open",
+            TOTALS.c.status == OPEN,
             usable,
             GRANTS.c.starts_at <= until,
             or_(GRANTS.c.last_end.is_(None), GRANTS.c.last_end > since),
@@ -162,15 +183,9 @@ class Book:
 
     def move(
         self, key: str, kind: str, debit: str, credit: str, amount: int, usage: Usage, grant_id: str | None = None
-    ) -> dict[str, Any]:
+    ) -> Entry:
         """Note an entry."""
-        entry = {
-            "key": key, "kind": kind, "debit_account": debit, "credit_account": credit, "amount_micro": amount,
-            "grant_id": grant_id, "recorded_at": self.now,
-            "customer_id": usage.customer_id, "currency_id": usage.currency_id, "occurred_at": usage.occurred_at,
-            "signal_id": usage.signal_id, "part": usage.part, "order_id": usage.order_id,
-            "product_id": usage.product_id, "event_name": usage.event_name,
-        }  # fmt: skip
+        entry = Entry(key, kind, debit, credit, amount, grant_id, self.now, *usage)
         self._entries.append(entry)
         return entry
 
@@ -195,7 +210,7 @@ class Book:
         """Put everything noted so far into the database."""
         run = self.connection.execute
         if self._entries:
-            run(insert(ENTRIES), self._entries)
+            insert_rows(self.connection, ENTRIES, Entry._fields, self._entries)
             self._entries = []
         if self._pending:
             run(insert(PENDING), self._pending)

@@ -6,12 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from billing.ledger.book import DEBITS, ENTRIES, Book, Usage, Wallet, chunks, insert_missing, wallet_id
+from billing.ledger.book import DEBITS, ENTRIES, Book, Entry, Usage, Wallet, chunks, insert_missing, wallet_id
+from billing.ledger.bulk import insert_rows
 from billing.ledger.settling import settle
-from billing.ledger.terms import UNLIMITED, Pool
+from billing.ledger.terms import OPEN, UNLIMITED, VOID, Pool
 
 LARGEST_DEBIT: Final = UNLIMITED
 """Micro-credits that one debit may be."""
@@ -97,6 +98,8 @@ _CONTENT: Final = (
     "seat_user_id", "customer_unit_id",
 )  # fmt: skip
 
+_COLUMNS: Final = ("signal_id", "part", "revision", *_CONTENT)
+
 _REVISE: Final = (
     update(DEBITS)
     .where(DEBITS.c.signal_id == bindparam("of_signal"), DEBITS.c.part == bindparam("of_part"))
@@ -135,7 +138,7 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     moments = [each.occurred_at for each in todo]
     book.load(min(*moments, now), max(*moments, now))
     entries = _entries_of(book, before)
-    book.load_grants(entry["grant_id"] for moved in entries.values() for entry in moved if entry["grant_id"])
+    book.load_grants(entry.grant_id for moved in entries.values() for entry in moved if entry.grant_id)
     revised: dict[_Key, Debit] = {}
     for each in todo:
         key = (each.signal_id, each.part)
@@ -172,22 +175,21 @@ def _claim(session: Session, debits: Sequence[Debit]) -> tuple[dict[_Key, _Known
     firsts: dict[_Key, Debit] = {}
     for each in debits:
         firsts.setdefault((each.signal_id, each.part), each)
-    keys = sorted(firsts)
+    keys = sorted(firsts)  # in one order everywhere, so that no two transactions wait for each other
+    connection = session.connection()
+    rows = [(*key, 0, *firsts[key].content) for key in keys]
+    attempt = connection.begin_nested()
+    if insert_rows(connection, DEBITS, _COLUMNS, rows, skip=True) == len(rows):
+        attempt.commit()
+        return {}, set(keys)  # as nearly always: none was known
+    attempt.rollback()
     known = _read(session, keys)
-    fresh = [key for key in keys if key not in known]
+    fresh = [dict(zip(_COLUMNS, row, strict=True)) for key, row in zip(keys, rows, strict=True) if key not in known]
     if not fresh:
         return known, set()
-    connection = session.connection()
-    rows = [
-        {"signal_id": key[0], "part": key[1], "revision": 0} | dict(zip(_CONTENT, firsts[key].content, strict=True))
-        for key in fresh
-    ]
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert(DEBITS), rows)  # we are the only writer
-        return known, set(fresh)
     claim = insert_missing(connection, DEBITS).returning(DEBITS.c.signal_id, DEBITS.c.part)
-    ours = {(row.signal_id, row.part) for row in connection.execute(claim, rows)}
-    theirs = [key for key in fresh if key not in ours]
+    ours = {(row.signal_id, row.part) for row in connection.execute(claim, fresh)}
+    theirs = [key for key in keys if key not in ours and key not in known]
     return known | _read(session, theirs), ours
 
 
@@ -204,7 +206,7 @@ def _read(session: Session, keys: Sequence[_Key]) -> dict[_Key, _Known]:
     return known
 
 
-def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list[dict[str, Any]]:
+def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list[Entry]:
     """Note the entries of one debit; gives them."""
     wallet = book.wallets[wallet_id(each.customer_id, each.currency_id)]
     usage = Usage(
@@ -212,7 +214,7 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
         each.product_id, each.event_name,
     )  # fmt: skip
     stem = f"{each.signal_id}/{each.part}/{revision}"
-    entries: list[dict[str, Any]] = []
+    entries: list[Entry] = []
     left = each.amount_micro
     for pool in wallet.pools:
         if not left:
@@ -262,7 +264,7 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     for pool in wallet.pools:
         if (
             pool.overage_price is not None
-            and pool.status == "open"
+            and pool.status == OPEN
             and pool.serves(each.seat_user_id)
             and pool.is_valid(each.occurred_at)
         ):
@@ -270,44 +272,44 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     return None
 
 
-def _entries_of(book: Book, before: Mapping[_Key, _Known]) -> dict[_Key, list[dict[str, Any]]]:
+def _entries_of(book: Book, before: Mapping[_Key, _Known]) -> dict[_Key, list[Entry]]:
     """The entries that the debits as they stand have made, those that settled pending consumption too."""
-    found: dict[_Key, list[dict[str, Any]]] = {}
+    found: dict[_Key, list[Entry]] = {}
     for key, old in before.items():
         found[key] = _standing(book, key, old.revision)
     return found
 
 
-def _standing(book: Book, key: _Key, revision: int) -> list[dict[str, Any]]:
+def _standing(book: Book, key: _Key, revision: int) -> list[Entry]:
     stem = f"{key[0]}/{key[1]}/{revision}/"
-    query = select(ENTRIES).where(
+    query = select(*(ENTRIES.c[name] for name in Entry._fields)).where(
         ENTRIES.c.key > stem, ENTRIES.c.key < stem[:-1] + "0", ENTRIES.c.signal_id == key[0], ENTRIES.c.part == key[1]
     )  # fmt: skip
     rows: Sequence[Row[Any]] = book.connection.execute(query.order_by(ENTRIES.c.id)).all()
-    return [dict(row._mapping) for row in rows]
+    return [Entry(*row) for row in rows]
 
 
-def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[dict[str, Any]]) -> None:
+def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[Entry]) -> None:
     """Move back what a debit has moved; credits that come free pay for what was waiting."""
     wallet = book.wallets[wallet_id(old.content[0], old.content[1])]
     freed: dict[str, Pool] = {}
     waiting = 0
     for number, entry in enumerate(entries):
-        amount, source, target = entry["amount_micro"], entry["debit_account"], entry["credit_account"]
-        pool = book.pools[entry["grant_id"]] if entry["grant_id"] else None
+        amount, source, target = entry.amount_micro, entry.debit_account, entry.credit_account
+        pool = book.pools[entry.grant_id] if entry.grant_id else None
         if pool is not None and source == "grant":
-            pool.spend(-amount, pool.moment(entry["occurred_at"]))
-            if pool.status == "void":
-                source = "void"
+            pool.spend(-amount, pool.moment(entry.occurred_at))
             freed[pool.id] = pool
             book.touch(pool)
         elif pool is not None:
             pool.overage -= amount
             book.touch(pool)
         waiting += amount * ((source == "unfunded") - (target == "unfunded"))
-        usage = Usage(*(entry[name] for name in Usage._fields))
+        usage = Usage(*(getattr(entry, name) for name in Usage._fields))
         back = f"{key[0]}/{key[1]}/{old.revision}/r{number}"
-        book.move(back, "reversal", target, source, amount, usage, entry["grant_id"])
+        book.move(back, "reversal", target, source, amount, usage, entry.grant_id)
+        if pool is not None and source == "grant" and pool.status == VOID:
+            book.move(f"{back}v", "void", "grant", "void", amount, usage, pool.id)
     if waiting:
         book.drop_pending(*key)
         wallet.unfunded -= waiting

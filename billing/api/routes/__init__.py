@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from billing.api.routes import (
     contacts,
     credit_currencies,
+    credits,
     customer_aliases,
     customer_groups,
     customer_unit_caps,
@@ -23,6 +24,7 @@ from billing.api.routes import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     credit_currencies.routes,
+    credits.routes,
     products.routes,
     plans.routes,
     pricing.routes,

@@ -14,10 +14,10 @@ CREDIT = 10**6
 
 
 @pytest.fixture
-def acme(shop: Shop) -> Shop:
+def acme(either: Shop) -> Shop:
     """The shop with the customer `cus_acme` and the currency `cc_chat`."""
-    shop.database.write(lambda session: (customer(session), currency(session)))
-    return shop
+    either.database.write(lambda session: (customer(session), currency(session)))
+    return either
 
 
 def give(shop: Shop, key: str, amount: int, **terms: object) -> None:
