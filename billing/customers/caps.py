@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing.customers.units import Tree
@@ -66,7 +66,7 @@ def _begin(month: int, day: int) -> datetime:
     year, month_of_year = divmod(month, 12)
     if year < 1:
         return datetime.min.replace(tzinfo=UTC)
-    if year > 9999:  # noqa: PLR2004
+    if year > 9999:
         return datetime.max.replace(tzinfo=UTC)
     last = calendar.monthrange(year, month_of_year + 1)[1]
     return datetime(year, month_of_year + 1, min(day, last), tzinfo=UTC)
@@ -113,7 +113,7 @@ def end(session: Session, caps: Iterable[CustomerUnitCap], now: datetime) -> int
 
 
 def used_in(session: Session, tree: Tree, unit: CustomerUnit, currency_id: str, period: Period) -> int:
-    """Micro-credits burned in a period by the unit and all below it; by anyone of the customer's where it is the root."""
+    """Micro-credits burned in a period by the unit and all below it; by the whole customer where it is the root."""
     if unit.parent_id is None:
         moved = case((LedgerEntry.credit_account == SPENT, LedgerEntry.amount_micro), else_=-LedgerEntry.amount_micro)
         query = select(func.sum(moved)).where(
@@ -163,7 +163,8 @@ def _crossed(
             if cap is None:
                 continue
             period = period_at(cap.effective_from, each.occurred_at)
-            if (cap.id, period.start) in looked_at or cap.reached_period == period.start:
+            reported = cap.reached_period is not None and cap.reached_period >= period.start
+            if reported or (cap.id, period.start) in looked_at:
                 continue
             looked_at.add((cap.id, period.start))
             used = used_in(session, tree, unit, each.currency_id, period)
@@ -179,5 +180,5 @@ def _bearers(tree: Tree, key: str | None) -> list[CustomerUnit]:
     return line if tree.root is None or tree.root in line else [*line, tree.root]
 
 
-def _of(unit: CustomerUnit, currency_id: str) -> tuple[object, ...]:
+def _of(unit: CustomerUnit, currency_id: str) -> tuple[ColumnElement[bool], ...]:
     return (CustomerUnitCap.unit_id == unit.id, CustomerUnitCap.currency_id == currency_id)

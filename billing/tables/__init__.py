@@ -7,6 +7,7 @@ from billing.tables import (
     keys,
     ledger,
     orders,
+    webhooks,
 )
 from billing.tables.base import Base
 
@@ -18,4 +19,5 @@ __all__ = [
     "keys",
     "ledger",
     "orders",
+    "webhooks",
 ]
