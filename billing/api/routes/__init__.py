@@ -8,7 +8,6 @@ from typing import Final
 from fastapi import APIRouter
 
 from billing.api.routes import (
-    api,
     contacts,
     credit_currencies,
     credits,
@@ -25,7 +24,6 @@ from billing.api.routes import (
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
-    api.routes,
     credit_currencies.routes,
     keys.routes,
     credits.routes,
