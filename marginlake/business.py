@@ -6,13 +6,16 @@ from fastapi import FastAPI
 
 from billing.api.app import create_api
 from billing.context import Billing
-from billing.database import Database, url_in
+from billing.database import FILE, Database, url_in
 from billing.keys.gate import Gate, is_loopback
 from billing.keys.rate import RateLimit
 from billing.keys.store import list_keys
+from billing.metering.follow import catch_up
+from billing.metering.live import LiveMeter
 from billing.migrate import migrate
 from lake.connect import Lake
 from marginlake.config import Config, ConfigError
+from marginlake.metering import PATIENCE_SECONDS
 
 
 def open_database(data_dir: Path, config: Config) -> Database:
@@ -27,10 +30,31 @@ def open_database(data_dir: Path, config: Config) -> Database:
     return database
 
 
-def open_billing(data_dir: Path, config: Config, lake: Lake) -> Billing:
-    """The business beside an open lake. Raises BillingError with one line."""
+def open_billing(data_dir: Path, config: Config, lake: Lake) -> tuple[Billing, LiveMeter]:
+    """The business beside an open lake, and what debits the signals that come in. Raises BillingError with one line."""
     public_url = config.billing.public_url or f"http://{config.receiver.http}"
-    return Billing(open_database(data_dir, config), lake, public_url=public_url.rstrip("/"))
+    database = open_database(data_dir, config)
+    live = LiveMeter(database)
+    return Billing(
+        database,
+        lake,
+        public_url=public_url.rstrip("/"),
+        allow_negative=config.billing.allow_negative,
+        settled=lambda: live.settle(PATIENCE_SECONDS),
+    ), live
+
+
+def meter_imported(lake: Lake, data_dir: Path, config: Config) -> int:
+    """Debit what imported signals burn; gives how many debits that are. Without a business there is nothing to debit:
+    one that begins later looks at the whole lake. Raises BillingError with one line.
+    """
+    if config.billing.url is None and not (data_dir / FILE).exists():
+        return 0
+    database = open_database(data_dir, config)
+    try:
+        return catch_up(Billing(database, lake))
+    finally:
+        database.close()
 
 
 def has_keys(billing: Billing) -> bool:

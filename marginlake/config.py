@@ -154,10 +154,14 @@ class AuthConfig(_Section):
 
 
 class BillingConfig(_Section):
-    """The business database (null: SQLite in the data directory) and where browsers reach this service."""
+    """The business database (null: SQLite in the data directory), and where browsers reach this service.
+
+    allow_negative: balances show usage that no credits cover as credits below zero.
+    """
 
     url: SecretStr | None = None
     public_url: str | None = None
+    allow_negative: bool = False
 
 
 class LakeConfig(_Section):

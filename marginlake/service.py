@@ -30,6 +30,7 @@ from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
 from marginlake.memory import default_memory_limit
+from marginlake.metering import Metering
 from marginlake.metrics import ServiceMetrics
 from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
@@ -43,6 +44,7 @@ from receiver.journal.record import Kind
 from receiver.journal.timed import TimedDisk
 from receiver.limits import Limits
 from receiver.signals.from_rest import signals_from_rest
+from receiver.signals.rest import records_in
 
 log = structlog.get_logger("service")
 
@@ -103,7 +105,8 @@ class Service:
             lambda: self.rules,
             self.metrics.upkeep_ran,
         )
-        self.billing = open_billing(data_dir, config, self.lake)
+        self.billing, live = open_billing(data_dir, config, self.lake)
+        self.metering = Metering(self.billing, live)
         self.gate = gate_of(self.billing, config)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(
@@ -117,6 +120,7 @@ class Service:
             ready=self.ready,
             metrics=self.metrics.expose,
             authorize=self.gate.may_ingest,
+            settle=self.metering.settle,
             routes=[Mount(PREFIX, api_of(self.billing, self.gate, config))],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
@@ -125,6 +129,7 @@ class Service:
 
     def start(self) -> tuple[str, str]:
         """Start everything; returns the addresses (HOST:PORT) of gRPC and HTTP. Raises ListenError."""
+        self.metering.start()
         self._remember_signals(self.conveyor.committed)
         try:
             grpc_port = self._grpc.start()
@@ -175,6 +180,7 @@ class Service:
         self._grpc.stop(SERVER_GRACE_SECONDS)
         servers.join(max(0.1, deadline - time.monotonic() - 4))
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
+        self.metering.stop(2.0)
         self.alerts.stop()
         self.upkeep.stop()
         self.conveyor.stop(max(0.1, deadline - time.monotonic()))
@@ -206,6 +212,7 @@ class Service:
         self.metrics.committed(landed, time.monotonic() - started)
         self.metrics.rejected(prepared.rejected)
         self.intake.claims.committed(prepared.signals["signal_id"].to_list())
+        self.metering.committed()
 
     def _seen(self, signal_ids: list[str]) -> set[str]:
         wanted = pl.DataFrame({"signal_id": signal_ids}, schema={"signal_id": pl.String})
@@ -223,6 +230,7 @@ class Service:
             rest = [(record.payload, record.received_ns) for record in batch.records if record.kind is Kind.SIGNALS]
             if rest:
                 self.intake.claims.remember(signals_from_rest(rest)[0]["signal_id"].to_list())
+                self.metering.take_up([record for payload, _ in rest for record in records_in(payload)])
             if batch.next_seq == position:
                 return
             position = batch.next_seq

@@ -55,13 +55,15 @@ def create_app(
     ready: Callable[[], bool] = lambda: True,
     metrics: Callable[[], tuple[bytes, str]] | None = None,
     routes: Sequence[BaseRoute] = (),
+    settle: Callable[[Sequence[bytes]], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The ASGI application.
 
     `ready` answers /readyz; `metrics` gives body and content type of /metrics (404 without it) and may block;
-    `routes` are further routes of the caller, tried after ours.
+    `routes` are further routes of the caller, tried after ours; `settle` gets the JSON of new REST signals (see
+    `signals.rest.NormalSignal.record`) once they are durable, and the answer waits for it.
     """
-    receiver = _Receiver(intake, authorize)
+    receiver = _Receiver(intake, authorize, settle)
 
     async def readyz(request: Request) -> Response:
         del request
@@ -105,8 +107,14 @@ def _posts(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> lis
 class _Receiver:
     """The endpoints that take data in."""
 
-    def __init__(self, intake: Intake, authorize: Authorize | None) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        authorize: Authorize | None,
+        settle: Callable[[Sequence[bytes]], Awaitable[None]] | None,
+    ) -> None:
         self._intake = intake
+        self._settle = settle
         self._authorize = authorize
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="otlp-http")
         self._one_large = asyncio.Lock()
@@ -142,6 +150,8 @@ class _Receiver:
         try:
             self._check_key(request)
             outcome = await self._taken(request, self._submit_signals)
+            if self._settle is not None and outcome.records:
+                await self._settle(outcome.records)
         except ClientDisconnect:
             return _nobody_listens()
         except Exception as error:  # noqa: BLE001 - as above

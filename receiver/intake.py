@@ -67,10 +67,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SignalOutcome:
-    """A durable body of signals: how many were new, and how many were known already."""
+    """A durable body of signals: how many were new, and how many were known already. records: the new ones' JSON."""
 
     ingested: int
     duplicates: int
+    records: tuple[bytes, ...] = ()
 
 
 def _no_backlog() -> int:
@@ -147,7 +148,7 @@ class Intake:
         except BaseException:
             room.release()
             raise
-        outcome = SignalOutcome(len(fresh), len(signals) - len(fresh))
+        outcome = SignalOutcome(len(fresh), len(signals) - len(fresh), tuple(signal.record for signal in fresh))
         return self._when_durable([claim.written, *claim.elsewhere], outcome, self._count_signals, room)
 
     def accept_signals(self, body: bytes, room: Room | None = None, wait_seconds: float | None = None) -> SignalOutcome:

@@ -6,6 +6,7 @@ from billing.tables import (
     customers,
     keys,
     ledger,
+    metering,
     orders,
     webhooks,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "customers",
     "keys",
     "ledger",
+    "metering",
     "orders",
     "webhooks",
 ]

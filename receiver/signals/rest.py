@@ -146,6 +146,15 @@ def journal_payload(signals: Iterable[NormalSignal]) -> bytes:
     return b'{"signals":[' + b",".join(signal.record for signal in signals) + b"]}"
 
 
+def records_in(payload: bytes) -> list[bytes]:
+    """The JSON of each signal of a journal record, numbers as they were written; none of one that cannot be read."""
+    try:
+        signals = json.loads(payload, parse_float=Decimal, parse_int=_exact_int)["signals"]
+        return [orjson.dumps(signal, default=_as_written) for signal in signals]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
 def signal_id_for(idempotency_key: str | None) -> str:
     """The id of a REST signal: the same for the same key, always; random without one (an empty key is none)."""
     if idempotency_key:
