@@ -142,7 +142,8 @@ class Intake:
         room = room or self._room_for(body)
         try:
             signals = parse_signals(body, datetime.now(UTC))
-            claim = self._guarded(lambda: self.claims.claim(signal.signal_id for signal in signals))
+            made = frozenset(signal.signal_id for signal in signals if not signal.has_key)
+            claim = self._guarded(lambda: self.claims.claim((signal.signal_id for signal in signals), made))
             fresh = _first_of_each(signals, claim.fresh)
             self._store_claimed(claim, fresh)
         except BaseException:
