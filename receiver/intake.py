@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -71,7 +71,7 @@ class SignalOutcome:
 
     ingested: int
     duplicates: int
-    records: tuple[bytes, ...] = ()
+    records: tuple[bytes, ...] = field(default=(), compare=False)
 
 
 def _no_backlog() -> int:
