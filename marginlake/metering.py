@@ -13,7 +13,7 @@ from billing.context import Billing
 from billing.database import BillingError
 from billing.metering.follow import catch_up
 from billing.metering.live import LiveMeter
-from billing.metering.use import use_of_record
+from billing.metering.use import Use, use_of_record
 from lake.errors import LakeError
 
 log = structlog.get_logger("metering")
@@ -69,17 +69,17 @@ class Metering:
 
     def _follow(self) -> None:
         while not self._stopped.is_set():
-            look(self._billing, self._stopped.is_set)
+            look(self._billing, self._stopped.is_set, self._live.has_debited)
             with self._wake:
                 if not self._committed and not self._stopped.is_set():
                     self._wake.wait(LOOK_SECONDS)
                 self._committed = False
 
 
-def look(billing: Billing, stop: Callable[[], bool] = lambda: False) -> int:
+def look(billing: Billing, stop: Callable[[], bool], done: Callable[[Use], bool]) -> int:
     """Meter what is new in the lake; gives how many debits that looked at. A failure is told and tried again later."""
     try:
-        return catch_up(billing, stop)
+        return catch_up(billing, stop, done)
     except (LakeError, duckdb.Error, BillingError, DBAPIError, OSError) as error:
         log.error("the lake could not be followed, will try again", error=f"{type(error).__name__}: {error}")
         return 0

@@ -19,7 +19,7 @@ from billing.customers.create import ensure_customer
 from billing.metering.apply import meter
 from billing.metering.match import customers_of, strangers_only
 from billing.metering.prices import CREDIT_TYPES
-from billing.metering.use import USE_SCHEMA, uses_of
+from billing.metering.use import USE_SCHEMA, Use, uses_of
 from billing.tables.metering import MeteringProgress
 from billing.tables.orders import OrderAttribute
 
@@ -38,8 +38,13 @@ _SMALLEST_STRETCH: Final = timedelta(seconds=1)
 _COLUMNS: Final = ", ".join(name for name in USE_SCHEMA if name not in ("quantity", "data", "customer_unit"))
 
 
-def catch_up(billing: Billing, stop: Callable[[], bool] = lambda: False) -> int:
-    """Meter what changed in the lake since the last time; gives how many debits that looked at. Can be stopped."""
+def catch_up(
+    billing: Billing, stop: Callable[[], bool] = lambda: False, done: Callable[[Use], bool] = lambda use: False
+) -> int:
+    """Meter what changed in the lake since the last time; gives how many debits that looked at. Can be stopped.
+
+    done: of which signals it is known that they are debited as they stand.
+    """
     lake = billing.lake
     if lake is None:
         return 0
@@ -53,7 +58,7 @@ def catch_up(billing: Billing, stop: Callable[[], bool] = lambda: False) -> int:
     for first, last in _stretches(lake, since, head.newest, head.first, head.last, head.rows):
         if stop():
             return metered
-        metered += _meter_changed(billing, lake, since, head.newest, first, last, stop)
+        metered += _meter_changed(billing, lake, since, head.newest, first, last, stop, done)
     if not stop():
         newest = head.newest
         billing.database.write(lambda session: _keep_place(session, newest))
@@ -112,6 +117,7 @@ def _meter_changed(
     first: datetime,
     last: datetime,
     stop: Callable[[], bool],
+    done: Callable[[Use], bool],
 ) -> int:
     found = lake.read(
         f"SELECT {_COLUMNS} FROM event_margins "
@@ -119,7 +125,7 @@ def _meter_changed(
         f"AND occurred_at BETWEEN {_literal(first)} AND {_literal(last)}"
     )
     _make_customers(billing, found, stop)
-    return _meter_rows(billing, lake, found, stop)
+    return _meter_rows(billing, lake, found, stop, done)
 
 
 def _make_customers(billing: Billing, found: pl.DataFrame, stop: Callable[[], bool]) -> None:
@@ -141,7 +147,13 @@ def _make_customers(billing: Billing, found: pl.DataFrame, stop: Callable[[], bo
         billing.database.write(work)
 
 
-def _meter_rows(billing: Billing, lake: LakeReader, found: pl.DataFrame, stop: Callable[[], bool]) -> int:
+def _meter_rows(
+    billing: Billing,
+    lake: LakeReader,
+    found: pl.DataFrame,
+    stop: Callable[[], bool],
+    done: Callable[[Use], bool] = lambda use: False,
+) -> int:
     """Meter those of the events that have a price in credits, or had one."""
     with billing.database.read() as session:
         query = select(OrderAttribute.event_name).where(OrderAttribute.pricing_type.in_(CREDIT_TYPES)).distinct()
@@ -161,7 +173,9 @@ def _meter_rows(billing: Billing, lake: LakeReader, found: pl.DataFrame, stop: C
     for start in range(0, whole.height, SIGNALS_AT_ONCE):
         if stop():
             break
-        uses = list(uses_of(whole.slice(start, SIGNALS_AT_ONCE)))
+        uses = [use for use in uses_of(whole.slice(start, SIGNALS_AT_ONCE)) if not done(use)]
+        if not uses:
+            continue
         now = billing.clock()
         metered += billing.database.write(
             lambda session, uses=uses, now=now: meter(session, uses, now, again=True).debits  # type: ignore[misc]

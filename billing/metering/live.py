@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE: Final = 2000
 """Signals in one transaction: others want their turn."""
 
+MOST_REMEMBERED: Final = 200_000
+"""Debited signals that the follower need not look up when it meets them in the lake a second later."""
+
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0)
 
 
@@ -45,6 +48,7 @@ class LiveMeter:
         self._condition = threading.Condition()
         self._waiting: deque[tuple[Sequence[Use], Future[None]]] = deque()
         self._late: set[Future[None]] = set()
+        self._debited: dict[str, Use] = {}
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="billing-meter", daemon=True)
 
@@ -63,6 +67,10 @@ class LiveMeter:
             self._waiting.append((uses, done))
             self._condition.notify_all()
         return done
+
+    def has_debited(self, use: Use) -> bool:
+        """Whether this very signal was debited here, lately. Asked once of each: it is forgotten then."""
+        return self._debited.pop(use.signal_id, None) == use
 
     def owe(self, done: "Future[None]") -> None:
         """The answer to these signals leaves before they are debited: balances are not true until they are."""
@@ -140,6 +148,11 @@ class LiveMeter:
             self._failed()
             log.exception("signals could not be debited, will try again")
             return False
+        if len(self._debited) > MOST_REMEMBERED:
+            self._debited.clear()
+        for use in uses:
+            use.__dict__.pop("content", None)
+            self._debited[use.signal_id] = use
         return True
 
     def _is_reachable(self) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from billing.columns import dump_json
+
 _PLACES: Final = Decimal("0.000001")
 _DIGITS: Final = 12
 """Before the point, of a quantity: as the lake's DECIMAL(18,6) has them."""
@@ -97,11 +99,11 @@ def use_of_record(record: bytes) -> Use:
         product=said.get("product_id"),
         occurred_at=datetime.fromisoformat(said["occurred_at"]),
         quantity=quantity_of(data.get("quantity") if isinstance(data, dict) else None),
-        data=None,
+        data=dump_json(data) if isinstance(data, dict) else None,
         customer_unit=said.get("customer_unit"),
     )
     if isinstance(data, dict):
-        use.__dict__["content"] = data
+        use.__dict__["content"] = data  # parsed already
     return use
 
 

@@ -86,3 +86,11 @@ def test_one_that_cannot_be_debited_holds_up_no_other(shop: Shop, live: LiveMete
 
 def test_nothing_owed_costs_a_reader_nothing(live: LiveMeter):
     live.settle(0)
+
+
+def test_what_was_debited_here_is_known_once_and_only_as_it_was(live: LiveMeter):
+    live.submit([use("sig_1"), use("sig_2")]).result(10)
+
+    assert live.has_debited(use("sig_1"))
+    assert not live.has_debited(use("sig_1"))
+    assert not live.has_debited(use("sig_2", customer="globex"))
