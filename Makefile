@@ -73,6 +73,7 @@ bench: $(VENV)/.installed-dev $(LITELLM)/.tried
 	$(BIN)/python -m benchmarks.bench_backfill $(BENCH_SIZE)
 	$(BIN)/python -m benchmarks.bench_freshness $(BENCH_SIZE)
 	$(BIN)/python -m benchmarks.bench_relink $(BENCH_SIZE)
+	$(BIN)/python -m benchmarks.bench_billing $(BENCH_SIZE)
 
 # Large and only to be compared with: in an environment of its own; the benchmark does without it where it cannot be had.
 $(LITELLM)/.tried: $(VENV)/.installed-dev
