@@ -18,9 +18,11 @@ from billing.api.routes import (
     plans,
     pricing,
     products,
+    webhooks,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
+    webhooks.routes,
     credit_currencies.routes,
     products.routes,
     plans.routes,
