@@ -28,7 +28,9 @@ def product(shop: Shop, *attributes: dict[str, Any], name: str = "bot") -> dict[
     return dict(answer.json())
 
 
-def fee(cents: int = 3100, benefits: Iterable[dict[str, Any]] = (), name: str = "Platform", **more: Any) -> dict[str, Any]:
+def fee(
+    cents: int = 3100, benefits: Iterable[dict[str, Any]] = (), name: str = "Platform", **more: Any
+) -> dict[str, Any]:
     """A monthly fee in advance."""
     pricing = {
         "pricingType": "RecurringPerUnit", "billingFrequency": "Monthly", "billingType": "Advance",
@@ -46,7 +48,9 @@ def usage(cents: int = 10, event: str = "page", **point: Any) -> dict[str, Any]:
     return {"name": f"Usage of {event}", "pricing": pricing}
 
 
-def order(shop: Shop, customer_id: str, product_id: str, start: str, *, active: bool = True, **fields: Any) -> dict[str, Any]:
+def order(
+    shop: Shop, customer_id: str, product_id: str, start: str, *, active: bool = True, **fields: Any
+) -> dict[str, Any]:
     """A new order of one line; `line` has more of the line's fields."""
     line = {"productId": product_id} | fields.pop("line", {})
     body = {"customerId": customer_id, "startDate": start, "lines": [line]} | fields
@@ -111,5 +115,3 @@ def with_lake(shop: Shop) -> MemoryLake:
     lake = MemoryLake()
     object.__setattr__(shop.billing, "lake", lake)
     return lake
-
-
