@@ -66,7 +66,7 @@ def _begin(month: int, day: int) -> datetime:
     year, month_of_year = divmod(month, 12)
     if year < 1:
         return datetime.min.replace(tzinfo=UTC)
-    if year > 9999:  # noqa: PLR2004
+    if year > 9999:
         return datetime.max.replace(tzinfo=UTC)
     last = calendar.monthrange(year, month_of_year + 1)[1]
     return datetime(year, month_of_year + 1, min(day, last), tzinfo=UTC)

@@ -18,7 +18,6 @@ from tests.billing.orders import goods
 from tests.billing.shop import Shop, open_shop
 from tests.marginlake.lakes import fill
 
-
 WHO = {"customer": "acme", "product": "bot"}
 
 
