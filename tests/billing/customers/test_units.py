@@ -1,13 +1,16 @@
 """The tree of a customer's units and the caps on it, over the API and as debits fill them."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from billing.customers.caps import Reached, caps_crossed, period_at
 from billing.ledger.debits import Debit, debit
+from billing.tables.webhooks import WebhookEndpoint, WebhookMessage
 from tests.billing.catalog.wares import currency
 from tests.billing.shop import NOW, Shop
 
@@ -250,3 +253,36 @@ def test_a_period_that_began_on_the_31st_ends_with_shorter_months():
     assert [(start.month, start.day) for start in starts] == [(2, 28), (2, 28), (3, 31), (4, 30)]
     assert period_at(anchor, datetime(1, 1, 1, tzinfo=UTC)).end > datetime(1, 1, 1, tzinfo=UTC)
     assert period_at(anchor, datetime(9999, 12, 31, tzinfo=UTC)).start < datetime(9999, 12, 31, 1, tzinfo=UTC)
+
+
+def test_who_has_a_webhook_for_it_is_told_of_a_cap_that_is_reached(shop: Shop, acme: str):
+    money = currency(shop)
+    shop.database.write(
+        lambda session: session.add(
+            WebhookEndpoint(
+                name="billing-credit-cap-reached",
+                url="https://x.test/hook",
+                enabled=True,
+                created_at=NOW,
+                updated_at=NOW,
+            )
+        )
+    )
+    shop.api.put(f"{UNITS}/sales/cap", json={"amount": 5, "effectiveFrom": "2026-03-01T00:00:00Z"})
+
+    burn(shop, acme, money, "s1", 7, "emea")
+
+    with shop.database.read() as session:
+        message = session.scalars(select(WebhookMessage)).one()
+    assert json.loads(message.body)["data"] == {
+        "credits": {
+            "externalCustomerUnitId": "sales",
+            "customerId": acme,
+            "externalCustomerId": "acme",
+            "creditsCurrencyId": money,
+            "amount": 5,
+            "used": 7,
+            "window": {"start": "2026-03-01T00:00:00.000Z", "end": "2026-04-01T00:00:00.000Z"},
+            "reachedAt": "2026-03-15T12:00:00.000Z",
+        }
+    }
