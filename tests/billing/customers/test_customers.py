@@ -157,6 +157,22 @@ def test_an_alias_that_leads_to_somebody_already_is_a_conflict(shop: Shop):
     assert (renamed.status_code, renamed.json()["details"]) == (400, f"externalId: 'alt' is {made['id']}'s")
 
 
+def test_a_customer_that_only_signals_made_gives_way_to_an_alias(shop: Shop):
+    made = shop.api.post("/customers/", json=ACME).json()
+    met = shop.database.write(lambda session: ensure_customer(session, "alt", shop.clock.now).id)
+    rich = shop.database.write(lambda session: ensure_customer(session, "rich", shop.clock.now).id)
+    shop.api.post("/credits/currencies", json={"name": "Chat", "key": "chat"})
+    shop.api.post(f"/customers/{rich}/credits/grants", json={"creditCurrencyKey": "chat", "amount": 5})
+
+    taken = shop.api.post(f"/customers/{made['id']}/aliases", json={"alias": "alt"})
+    refused = shop.api.post(f"/customers/{made['id']}/aliases", json={"alias": "rich"})
+
+    assert taken.status_code == 200
+    assert shop.api.get("/customers/external/alt").json()["id"] == made["id"]
+    assert shop.api.get(f"/customers/{met}").status_code == 404
+    assert (refused.status_code, refused.json()["details"]) == (409, f"alias: 'rich' leads to {rich}")
+
+
 def test_the_row_of_a_deleted_customer_stays_with_the_id_it_had(shop: Shop):
     made = shop.api.post("/customers/", json=ACME).json()
     shop.api.post(f"/customers/{made['id']}/aliases", json={"alias": "alt"})
