@@ -5,6 +5,7 @@ from typing import Protocol
 
 import polars as pl
 
+from billing.checkout.providers import Manual, PaymentProvider
 from billing.clock import Clock, utc_now
 from billing.database import Database
 from billing.webhooks.addresses import WebhookSettings
@@ -30,3 +31,4 @@ class Billing:
     public_url: str = "http://127.0.0.1:4318"
     clock: Clock = utc_now
     webhooks: WebhookSettings = WebhookSettings()
+    payments: PaymentProvider = Manual()
