@@ -7,6 +7,7 @@ import polars as pl
 
 from billing.clock import Clock, utc_now
 from billing.database import Database
+from billing.webhooks.addresses import WebhookSettings
 
 
 class LakeReader(Protocol):
@@ -30,3 +31,4 @@ class Billing:
     public_url: str = "http://127.0.0.1:4318"
     clock: Clock = utc_now
     allow_negative: bool = False
+    webhooks: WebhookSettings = WebhookSettings()

@@ -19,9 +19,11 @@ from billing.api.routes import (
     plans,
     pricing,
     products,
+    webhooks,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
+    webhooks.routes,
     credit_currencies.routes,
     credits.routes,
     products.routes,
