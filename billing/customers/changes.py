@@ -14,8 +14,8 @@ from billing.customers.find import customer_of_external
 from billing.tables.customers import Contact, Customer, CustomerAlias, CustomerGroupMember
 from billing.tables.orders import Order
 
-_CLEARABLE: Final = ("legal_name", "email", "phone", "website", "vat_number", "churn_date")
-_KEPT: Final = ("name", "creation_state", "default_currency")
+_CLEARABLE: Final[tuple[str, ...]] = ("legal_name", "email", "phone", "website", "vat_number", "churn_date")
+_KEPT: Final[tuple[str, ...]] = ("name", "creation_state", "default_currency")
 
 
 def create(session: Session, body: CustomerCreate, now: datetime) -> Customer:
@@ -85,7 +85,7 @@ def _columns(
     session: Session, body: CustomerCreate | CustomerUpdate, customer: Customer | None = None
 ) -> dict[str, Any]:
     given = body.model_fields_set
-    columns = {name: getattr(body, name) for name in (*_CLEARABLE, "external_id") if name in given}
+    columns: dict[str, Any] = {name: getattr(body, name) for name in (*_CLEARABLE, "external_id") if name in given}
     columns |= {name: getattr(body, name) for name in _KEPT if name in given and getattr(body, name) is not None}
     if "billing_address" in given:
         columns["billing_address"] = body.billing_address and body.billing_address.model_dump(

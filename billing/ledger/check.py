@@ -8,7 +8,20 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import (
-    BigInteger, Connection, Select, String, and_, case, cast, delete, func, insert, literal, or_, select, update,
+    BigInteger,
+    Connection,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
 )  # fmt: skip
 from sqlalchemy.orm import Session
 

@@ -13,6 +13,7 @@ from billing.api.routes import (
     credits,
     customer_aliases,
     customer_groups,
+    customer_unit_caps,
     customer_units,
     customer_users,
     customers,
@@ -33,6 +34,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_groups.routes,
     customer_users.routes,
     customer_aliases.routes,
+    customer_unit_caps.routes,
     customer_units.routes,
     customers.routes,
 )
