@@ -12,13 +12,13 @@ from billing.ids import new_id
 from billing.invoices.charges import Charge, charges_due, without
 from billing.invoices.lines import CREDIT, Drafted, late_line, lines_of
 from billing.invoices.overage import overage_lines
-from billing.invoices.post import offset_credits, post_invoice, show_event
+from billing.invoices.post import post_invoice, tell
+from billing.invoices.state import DRAFT, offset_credits
 from billing.invoices.usage import Usage
 from billing.orders.periods import Span, add_months
 from billing.orders.threads import Segment
 from billing.tables.invoices import Invoice, InvoiceItem, InvoiceLine
 from billing.tables.orders import Order
-from billing.webhooks.emit import emit
 
 LATE_MONTHS = 13
 """Usage of periods that ended longer ago is not looked at again."""
@@ -164,7 +164,7 @@ def _make(session: Session, order: Order, date: datetime, lines: Sequence[Drafte
     contact = order.billing_contact_ids[0] if order.billing_contact_ids else None
     invoice = Invoice(
         id=new_id("inv"), key=f"{stem}/{same}" if same else stem, number=number, order_id=order.id,
-        customer_id=order.billing_customer_id or order.customer_id, billing_contact_id=contact, status="draft",
+        customer_id=order.billing_customer_id or order.customer_id, billing_contact_id=contact, status=DRAFT,
         source="order_based", currency=order.currency, billing_date=date,
         start_date=min(line.span.start for line in lines), end_date=max(line.span.end for line in lines),
         issue_date=date, posted_date=None, due_date=None, paid_date=None, total=sum(line.amount for line in lines),
@@ -182,7 +182,7 @@ def _make(session: Session, order: Order, date: datetime, lines: Sequence[Drafte
     offset_credits(invoice.lines)
     session.add(invoice)
     session.flush()
-    emit(session, "billing-invoice-created", invoice.id, {"invoice": show_event(invoice)}, now)
+    tell(session, "created", invoice, now)
     return invoice
 
 
