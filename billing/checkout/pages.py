@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -110,7 +111,7 @@ class CheckoutPages:
             items=[(text, money_text(amount, currency)) for text, amount in due.items],
             total=money_text(due.amount, currency), amount=due.amount, free=due.amount == 0,
             manual=self._billing.payments.name == MANUAL, base=self._base(row.session_token or ""),
-            cancel_url=row.cancel_url, may_post_to=None,
+            cancel_url=row.cancel_url, leads_to=self._leads_to(row),
         )  # fmt: skip
         return with_form(request, shown)
 
@@ -177,8 +178,12 @@ class CheckoutPages:
             raise not_found("checkout", "")
         return row
 
+    def _leads_to(self, row: Checkout) -> list[str]:
+        at = self._billing.payments.pays_at
+        return [row.success_url, *([] if at is None else [at])]
+
     def _base(self, token: str) -> str:
-        return f"{self._billing.public_url}/checkout/{token}"
+        return f"{urlsplit(self._billing.public_url).path.rstrip('/')}/checkout/{token}"
 
 
 def success_url(row: Checkout) -> str:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -40,11 +40,11 @@ Page = Callable[[Request, Mapping[str, str]], Response]
 """A page: request and form fields in, response out; runs in a thread."""
 
 
-def page(template: str, status: int = 200, *, may_post_to: str | None = None, **values: Any) -> HTMLResponse:
-    """A page made of a template. may_post_to: an address elsewhere that forms lead to in the end, after a redirect."""
+def page(template: str, status: int = 200, *, leads_to: Sequence[str] = (), **values: Any) -> HTMLResponse:
+    """A page made of a template. leads_to: addresses elsewhere that its forms may redirect to in the end."""
     html = _TEMPLATES.get_template(template).render(style=Markup(_STYLE), **values)
     response = HTMLResponse(html, status)
-    elsewhere = "" if may_post_to is None else f" {_origin(may_post_to)}"
+    elsewhere = "".join(f" {_origin(each)}" for each in leads_to)
     response.headers["content-security-policy"] = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self'; form-action 'self'{elsewhere}; "
         "base-uri 'none'; frame-ancestors 'none'"
@@ -75,9 +75,8 @@ def handler(shown: Page) -> Callable[[Request], Awaitable[Response]]:
                     return _finished(message(413, "Too much", "That form is too large."))
             form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200))
             if not _is_own(request, form):
-                return _finished(
-                    message(403, "Please try again", "This form is too old, or cookies are off. Go back and reload the page.")
-                )
+                text = "This form is too old, or cookies are off. Go back and reload the page."
+                return _finished(message(403, "Please try again", text))
         return _finished(await run_in_threadpool(_run, shown, request, form))
 
     return endpoint

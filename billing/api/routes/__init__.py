@@ -8,13 +8,16 @@ from typing import Final
 from fastapi import APIRouter
 
 from billing.api.routes import (
+    checkouts,
     contacts,
     credit_currencies,
     customer_aliases,
     customer_groups,
+    customer_portals,
     customer_units,
     customer_users,
     customers,
+    payment_methods,
     plans,
     pricing,
     products,
@@ -23,6 +26,9 @@ from billing.api.routes import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     webhooks.routes,
+    checkouts.routes,
+    customer_portals.routes,
+    payment_methods.routes,
     credit_currencies.routes,
     products.routes,
     plans.routes,
