@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
-_NO_MINOR: Final = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
+_NO_MINOR: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split())
 _THOUSANDTHS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 
 

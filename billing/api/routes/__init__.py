@@ -8,11 +8,14 @@ from typing import Final
 from fastapi import APIRouter
 
 from billing.api.routes import (
+    checkouts,
     contacts,
     credit_currencies,
     credits,
     customer_aliases,
     customer_groups,
+    customer_portals,
+    customer_state,
     customer_unit_caps,
     customer_units,
     customer_users,
@@ -20,6 +23,7 @@ from billing.api.routes import (
     invoices,
     order_seats,
     orders,
+    payment_methods,
     payments,
     plans,
     pricing,
@@ -29,6 +33,9 @@ from billing.api.routes import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     webhooks.routes,
+    checkouts.routes,
+    customer_portals.routes,
+    payment_methods.routes,
     credit_currencies.routes,
     credits.routes,
     products.routes,
@@ -42,6 +49,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_groups.routes,
     customer_users.routes,
     customer_aliases.routes,
+    customer_state.routes,
     customer_unit_caps.routes,
     customer_units.routes,
     customers.routes,
