@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from billing.api.schemas.checkouts import Checkout as Shown
 from billing.api.schemas.customer_state import (
     CustomerState,
     StateAssignee,
@@ -18,7 +19,6 @@ from billing.api.schemas.customer_state import (
     StateSeat,
     StateSeats,
 )
-from billing.api.schemas.checkouts import Checkout as Shown
 from billing.checkout.terms import shown
 from billing.context import Billing
 from billing.ledger.balances import ORGANIZATION, Balance, GrantBalance, balances
@@ -73,7 +73,7 @@ def _seats(session: Session, orders: Iterable[Order], held: Iterable[Balance]) -
             assignee=None if user is None else StateAssignee.model_validate(user),
             credits=_of_seat(of_seats, seat),
         )
-        for seat, product, user in session.execute(query).tuples()
+        for seat, product, user in session.execute(query).all()
     ]
     assigned = sum(seat.assignee is not None for seat in seats)
     return StateSeats(total=len(seats), assigned=assigned, unassigned=len(seats) - assigned, data=seats)
