@@ -112,6 +112,7 @@ def _replace_attributes(session: Session, product: Product, plan: Plan, wanted: 
 
 
 def _make_default(session: Session, plan: Plan, now: datetime) -> None:
+    session.get_one(Product, plan.product_id, with_for_update=True)  # one at a time
     others = select(Plan).where(Plan.product_id == plan.product_id, Plan.id != plan.id, Plan.is_default)
     for other in session.scalars(others):
         other.is_default = False
