@@ -69,7 +69,7 @@ def grant_sums() -> Select[Any]:
     """Per grant what `credit_grant_totals` keeps, from the entries."""
     source, target, amount = ENTRIES.c.debit_account, ENTRIES.c.credit_account, ENTRIES.c.amount_micro
     spends = and_(source == "grant", target.in_(("spent", "unfunded")))
-    returns = and_(target.in_(("grant", VOID)), source.in_(("spent", "unfunded")))
+    returns = and_(target == "grant", source.in_(("spent", "unfunded")))
     moment = case((ENTRIES.c.occurred_at < GRANTS.c.starts_at, GRANTS.c.starts_at), else_=ENTRIES.c.occurred_at)
     is_inside = or_(GRANTS.c.main_end.is_(None), moment < GRANTS.c.main_end)
     spent = case((spends, amount), (returns, -amount), else_=0)

@@ -1,101 +1,28 @@
 """Burn credits for signals: in bulk, each signal exactly once, whoever sends it and however often."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from billing.ledger.book import DEBITS, ENTRIES, Book, Usage, Wallet, chunks, insert_missing, wallet_id
+from billing.ledger.book import DEBITS, ENTRIES, Book, Entry, Usage, Wallet, chunks, insert_missing, wallet_id
+from billing.ledger.bulk import insert_rows
+from billing.ledger.news import tell
+from billing.ledger.outcome import LARGEST_DEBIT, Debit, DebitOutcome, Depleted, Overage
 from billing.ledger.settling import settle
-from billing.ledger.terms import UNLIMITED, Pool
+from billing.ledger.terms import OPEN, VOID, Pool
 
-LARGEST_DEBIT: Final = UNLIMITED
-"""Micro-credits that one debit may be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Debit:
-    """What a signal burns. Raises ValueError for an amount below 0 or above LARGEST_DEBIT.
-
-    part: which of several prices of the signal this is (without slashes); each is debited by itself. An amount of 0
-    is how a signal comes to burn nothing any more.
-    """
-
-    signal_id: str
-    customer_id: str
-    currency_id: str
-    amount_micro: int
-    occurred_at: datetime
-    event_name: str | None = None
-    product_id: str | None = None
-    order_id: str | None = None
-    seat_user_id: str | None = None
-    customer_unit_id: str | None = None
-    part: str = ""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.amount_micro <= LARGEST_DEBIT:
-            raise ValueError(f"a debit of {self.amount_micro} micro-credits: must be from 0 to {LARGEST_DEBIT}")
-        if "/" in self.part:
-            raise ValueError(f"part {self.part!r}: must be without slashes")
-
-    @property
-    def content(self) -> tuple[Any, ...]:
-        """What makes two debits of a signal the same, in the order of `_CONTENT`."""
-        return (
-            self.customer_id, self.currency_id, self.amount_micro, self.occurred_at, self.event_name,
-            self.product_id, self.order_id, self.seat_user_id, self.customer_unit_id,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Depleted:
-    """A wallet of which nothing is available any more."""
-
-    customer_id: str
-    currency_id: str
-
-
-@dataclass(frozen=True)
-class Overage:
-    """The first usage beyond a grant's credits, at a price."""
-
-    customer_id: str
-    currency_id: str
-    grant_id: str
-    order_id: str | None
-    product_id: str | None
-    amount_micro: int
-    unit_price: Decimal
-
-
-@dataclass
-class DebitOutcome:
-    """applied: debits that are new; duplicates: known ones; changed: known ones whose content was another.
-
-    spent, overage, unfunded: micro-credits of the applied and changed ones, by what bears them. depleted, overages:
-    what just happened for the first time (`Overage`: of a grant). done: the debits behind applied and changed.
-    """
-
-    applied: int = 0
-    duplicates: int = 0
-    changed: int = 0
-    spent: int = 0
-    overage: int = 0
-    unfunded: int = 0
-    depleted: list[Depleted] = field(default_factory=list)
-    overages: list[Overage] = field(default_factory=list)
-    done: list[Debit] = field(default_factory=list)
-
+__all__ = ["LARGEST_DEBIT", "Debit", "DebitOutcome", "debit"]
 
 _CONTENT: Final = (
     "customer_id", "currency_id", "amount_micro", "occurred_at", "event_name", "product_id", "order_id",
     "seat_user_id", "customer_unit_id",
 )  # fmt: skip
+
+_COLUMNS: Final = ("signal_id", "part", "revision", *_CONTENT)
 
 _REVISE: Final = (
     update(DEBITS)
@@ -135,7 +62,7 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     moments = [each.occurred_at for each in todo]
     book.load(min(*moments, now), max(*moments, now))
     entries = _entries_of(book, before)
-    book.load_grants(entry["grant_id"] for moved in entries.values() for entry in moved if entry["grant_id"])
+    book.load_grants(entry.grant_id for moved in entries.values() for entry in moved if entry.grant_id)
     revised: dict[_Key, Debit] = {}
     for each in todo:
         key = (each.signal_id, each.part)
@@ -156,6 +83,7 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     _revise(book, revised, known)
     _note_depletion(book, todo, outcome)
     book.write()
+    tell(session, outcome, now)
     return outcome
 
 
@@ -172,22 +100,21 @@ def _claim(session: Session, debits: Sequence[Debit]) -> tuple[dict[_Key, _Known
     firsts: dict[_Key, Debit] = {}
     for each in debits:
         firsts.setdefault((each.signal_id, each.part), each)
-    keys = sorted(firsts)
+    keys = sorted(firsts)  # in one order everywhere, so that no two transactions wait for each other
+    connection = session.connection()
+    rows = [(*key, 0, *firsts[key].content) for key in keys]
+    attempt = connection.begin_nested()
+    if insert_rows(connection, DEBITS, _COLUMNS, rows, skip=True) == len(rows):
+        attempt.commit()
+        return {}, set(keys)  # as nearly always: none was known
+    attempt.rollback()
     known = _read(session, keys)
-    fresh = [key for key in keys if key not in known]
+    fresh = [dict(zip(_COLUMNS, row, strict=True)) for key, row in zip(keys, rows, strict=True) if key not in known]
     if not fresh:
         return known, set()
-    connection = session.connection()
-    rows = [
-        {"signal_id": key[0], "part": key[1], "revision": 0} | dict(zip(_CONTENT, firsts[key].content, strict=True))
-        for key in fresh
-    ]
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert(DEBITS), rows)  # we are the only writer
-        return known, set(fresh)
     claim = insert_missing(connection, DEBITS).returning(DEBITS.c.signal_id, DEBITS.c.part)
-    ours = {(row.signal_id, row.part) for row in connection.execute(claim, rows)}
-    theirs = [key for key in fresh if key not in ours]
+    ours = {(row.signal_id, row.part) for row in connection.execute(claim, fresh)}
+    theirs = [key for key in keys if key not in ours and key not in known]
     return known | _read(session, theirs), ours
 
 
@@ -204,7 +131,7 @@ def _read(session: Session, keys: Sequence[_Key]) -> dict[_Key, _Known]:
     return known
 
 
-def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list[dict[str, Any]]:
+def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list[Entry]:
     """Note the entries of one debit; gives them."""
     wallet = book.wallets[wallet_id(each.customer_id, each.currency_id)]
     usage = Usage(
@@ -212,7 +139,7 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
         each.product_id, each.event_name,
     )  # fmt: skip
     stem = f"{each.signal_id}/{each.part}/{revision}"
-    entries: list[dict[str, Any]] = []
+    entries: list[Entry] = []
     left = each.amount_micro
     for pool in wallet.pools:
         if not left:
@@ -262,7 +189,7 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     for pool in wallet.pools:
         if (
             pool.overage_price is not None
-            and pool.status == "open"
+            and pool.status == OPEN
             and pool.serves(each.seat_user_id)
             and pool.is_valid(each.occurred_at)
         ):
@@ -270,44 +197,44 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     return None
 
 
-def _entries_of(book: Book, before: Mapping[_Key, _Known]) -> dict[_Key, list[dict[str, Any]]]:
+def _entries_of(book: Book, before: Mapping[_Key, _Known]) -> dict[_Key, list[Entry]]:
     """The entries that the debits as they stand have made, those that settled pending consumption too."""
-    found: dict[_Key, list[dict[str, Any]]] = {}
+    found: dict[_Key, list[Entry]] = {}
     for key, old in before.items():
         found[key] = _standing(book, key, old.revision)
     return found
 
 
-def _standing(book: Book, key: _Key, revision: int) -> list[dict[str, Any]]:
+def _standing(book: Book, key: _Key, revision: int) -> list[Entry]:
     stem = f"{key[0]}/{key[1]}/{revision}/"
-    query = select(ENTRIES).where(
+    query = select(*(ENTRIES.c[name] for name in Entry._fields)).where(
         ENTRIES.c.key > stem, ENTRIES.c.key < stem[:-1] + "0", ENTRIES.c.signal_id == key[0], ENTRIES.c.part == key[1]
     )  # fmt: skip
     rows: Sequence[Row[Any]] = book.connection.execute(query.order_by(ENTRIES.c.id)).all()
-    return [dict(row._mapping) for row in rows]
+    return [Entry(*row) for row in rows]
 
 
-def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[dict[str, Any]]) -> None:
+def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[Entry]) -> None:
     """Move back what a debit has moved; credits that come free pay for what was waiting."""
     wallet = book.wallets[wallet_id(old.content[0], old.content[1])]
     freed: dict[str, Pool] = {}
     waiting = 0
     for number, entry in enumerate(entries):
-        amount, source, target = entry["amount_micro"], entry["debit_account"], entry["credit_account"]
-        pool = book.pools[entry["grant_id"]] if entry["grant_id"] else None
+        amount, source, target = entry.amount_micro, entry.debit_account, entry.credit_account
+        pool = book.pools[entry.grant_id] if entry.grant_id else None
         if pool is not None and source == "grant":
-            pool.spend(-amount, pool.moment(entry["occurred_at"]))
-            if pool.status == "void":
-                source = "void"
+            pool.spend(-amount, pool.moment(entry.occurred_at))
             freed[pool.id] = pool
             book.touch(pool)
         elif pool is not None:
             pool.overage -= amount
             book.touch(pool)
         waiting += amount * ((source == "unfunded") - (target == "unfunded"))
-        usage = Usage(*(entry[name] for name in Usage._fields))
+        usage = Usage(*(getattr(entry, name) for name in Usage._fields))
         back = f"{key[0]}/{key[1]}/{old.revision}/r{number}"
-        book.move(back, "reversal", target, source, amount, usage, entry["grant_id"])
+        book.move(back, "reversal", target, source, amount, usage, entry.grant_id)
+        if pool is not None and source == "grant" and pool.status == VOID:
+            book.move(f"{back}v", "void", "grant", "void", amount, usage, pool.id)
     if waiting:
         book.drop_pending(*key)
         wallet.unfunded -= waiting

@@ -74,7 +74,7 @@ def claim(
     return claimed
 
 
-def _due(now: datetime, not_to: Sequence[str]) -> Select[tuple[WebhookMessage, str]]:
+def _due(now: datetime, not_to: Sequence[str]) -> Select[WebhookMessage, str]:
     earlier, its = aliased(WebhookMessage), aliased(WebhookEndpoint)
     waits = (
         exists()

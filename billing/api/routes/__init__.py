@@ -9,16 +9,22 @@ from fastapi import APIRouter
 
 from billing.api.routes import (
     amendments,
+    checkouts,
     contacts,
     credit_currencies,
+    credits,
     customer_aliases,
     customer_groups,
+    customer_portals,
+    customer_state,
+    customer_unit_caps,
     customer_units,
     customer_users,
     customers,
     invoices,
     order_seats,
     orders,
+    payment_methods,
     payments,
     plans,
     pricing,
@@ -28,7 +34,11 @@ from billing.api.routes import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     webhooks.routes,
+    checkouts.routes,
+    customer_portals.routes,
+    payment_methods.routes,
     credit_currencies.routes,
+    credits.routes,
     products.routes,
     plans.routes,
     pricing.routes,
@@ -41,6 +51,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_groups.routes,
     customer_users.routes,
     customer_aliases.routes,
+    customer_state.routes,
+    customer_unit_caps.routes,
     customer_units.routes,
     customers.routes,
 )

@@ -86,9 +86,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 10**6))
     def release(self, which: int) -> None:
         grant = self._grant(which)
-        self.shop.database.write(
-            lambda session: release_pending(session, self.shop.clock(), keys=[grant.terms.key])
-        )
+        self.shop.database.write(lambda session: release_pending(session, self.shop.clock(), keys=[grant.terms.key]))
         self.naive.release(grant)
 
     @precondition(lambda self: self.naive.grants)
