@@ -10,8 +10,8 @@ from fastapi import APIRouter
 from billing.api.routes import (
     contacts,
     credit_currencies,
-    credits,
     customer_aliases,
+    customer_credits,
     customer_groups,
     customer_unit_caps,
     customer_units,
@@ -26,7 +26,7 @@ from billing.api.routes import (
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     webhooks.routes,
     credit_currencies.routes,
-    credits.routes,
+    customer_credits.routes,
     products.routes,
     plans.routes,
     pricing.routes,
