@@ -1,6 +1,6 @@
 """Burn credits for signals: in bulk, each signal exactly once, whoever sends it and however often."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -52,15 +52,20 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     outcome = DebitOutcome()
     session.flush()
     known, fresh = _claim(session, debits)
-    todo = [each for each in debits if (each.signal_id, each.part) in fresh or _differs(each, known)]
+    news = fresh | {(each.signal_id, each.part) for each in debits if _differs(each, known)}
+    todo = [each for each in debits if (each.signal_id, each.part) in news]
     outcome.duplicates = len(debits) - len(todo)
     if not todo:
         return outcome
-    before = {key: known[key] for key in {(each.signal_id, each.part) for each in todo} if key in known}
+    before = {key: known[key] for key in news if key in known}
     wallets = {(each.customer_id, each.currency_id) for each in todo}
     book = Book(session, wallets | {(old.content[0], old.content[1]) for old in before.values()}, now)
     moments = [each.occurred_at for each in todo]
     book.load(min(*moments, now), max(*moments, now))
+    for wallet in book.wallets.values():
+        if wallet.is_depleted and wallet.available(now) > 0:  # credits that have begun since it was last looked at
+            wallet.is_depleted = False
+            book.touch_wallet(wallet)
     revised: dict[_Key, Debit] = {}
     for each in todo:
         key = (each.signal_id, each.part)
@@ -79,7 +84,7 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
         _burn(book, each, known[key].revision, outcome)
         outcome.done.append(each)
     _revise(book, revised, known)
-    _note_depletion(book, todo, outcome)
+    _note_depletion(book, outcome)
     book.write()
     tell(session, outcome, now)
     return outcome
@@ -240,14 +245,12 @@ def _revise(book: Book, revised: Mapping[_Key, Debit], known: Mapping[_Key, _Kno
         book.connection.execute(_REVISE, rows)
 
 
-def _note_depletion(book: Book, debits: Iterable[Debit], outcome: DebitOutcome) -> None:
+def _note_depletion(book: Book, outcome: DebitOutcome) -> None:
     """Say once that a wallet has nothing left; again only after it had something."""
-    for name in sorted({wallet_id(each.customer_id, each.currency_id) for each in debits}):
-        wallet = book.wallets[name]
+    for _, wallet in sorted(book.wallets.items()):
         is_depleted = wallet.available(book.now) <= 0
-        if is_depleted == wallet.is_depleted:
-            continue
-        wallet.is_depleted = is_depleted
-        book.touch_wallet(wallet)
-        if is_depleted:
-            outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))
+        if is_depleted != wallet.is_depleted:
+            wallet.is_depleted = is_depleted
+            book.touch_wallet(wallet)
+            if is_depleted:
+                outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))
