@@ -21,6 +21,7 @@ from billing.ledger.balances import balances
 from billing.ledger.check import check_ledger, rebuild
 from billing.ledger.debits import Debit, debit
 from billing.ledger.grants import Grant, open_grant, release_pending, void_grant
+from billing.ledger.transactions import Filter, transactions
 from billing.tables.ledger import CreditGrant, LedgerEntry, PendingConsumption
 from tests.billing.ledger.naive import Naive, NaiveGrant
 from tests.billing.ledger.people import currency, customer
@@ -146,6 +147,11 @@ class LedgerMachine(RuleBasedStateMachine):
             assert check_ledger(session) == []
             keys = dict(session.execute(select(CreditGrant.key, CreditGrant.id)).all())
             moved = _accounts(session)
+            listed, total = transactions(session, Filter(), 10_000, 0)
+        assert len(listed) == total
+        counted = (line.amount for line in listed if line.type != "pendingGrant" and line.origin != "overage")
+        held = sum(amount for (_, account), amount in moved.items() if account == "grant")
+        assert sum(counted) * 10**6 == held
         for grant in self.naive.grants:
             grant_id = keys[grant.terms.key]
             account = moved.get((grant_id, "grant"), 0)
