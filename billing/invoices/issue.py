@@ -40,13 +40,11 @@ def to_measure(session: Session, order: Order, of: Iterable[Segment], now: datet
     return [charge for charge in due if charge.key not in keys or charge.span.end > oldest]
 
 
-def issue(
-    session: Session, order: Order, of: Sequence[Segment], usage: Usage | None, now: datetime, *, post_all: bool
-) -> Issued:
+def issue(session: Session, order: Order, of: Sequence[Segment], usage: Usage | None, now: datetime) -> Issued:
     """Make the invoices that are due and not made, and post them if the order says so. Never commits.
 
-    post_all: otherwise only the latest is posted, and older ones stay drafts for someone to look at. usage: None
-    where it is not at hand; dates that need it are left for later then, and everything after them, too.
+    Of those that were due before the order was activated only the latest is posted; older ones stay drafts for someone
+    to look at. usage: None where it is not at hand; dates that need it are left for later then, and all after them.
     """
     keys = charged_keys(session, order)
     charges = charges_due(order, of, now)
@@ -65,8 +63,9 @@ def issue(
             lines = lines + _waiting(session, order, sum(line.amount for line in lines))
         if any(line.amount for line in lines):
             made.append(_make(session, order, date, lines, now))
-    for place, invoice in enumerate(made):
-        if order.auto_post_invoices and (post_all or place == len(made) - 1):
+    first = _first_posted(order, charges)
+    for invoice in made:
+        if order.auto_post_invoices and invoice.billing_date >= first:
             post_invoice(session, invoice, now)
     return Issued(made, blocked)
 
@@ -126,6 +125,11 @@ def _late(
         if charge.kind == "usage" and charge.key in keys and charge.key in usage
     ]
     return [line for line in late if line is not None]
+
+
+def _first_posted(order: Order, charges: Iterable[Charge]) -> datetime:
+    since = order.activated_at or order.start_date
+    return max((charge.billing_date for charge in charges if charge.billing_date <= since), default=since)
 
 
 def _is_over(order: Order, now: datetime) -> bool:

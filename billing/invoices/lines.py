@@ -83,6 +83,4 @@ def _of_usage(order: Order, charge: Charge, used: Used) -> Drafted:
 
 def _line(charge: Charge, quantity: int, amount: int, details: dict[str, Any] | None = None) -> Drafted:
     row = charge.dated.row
-    return Drafted(
-        charge.key, row.name, charge.span, quantity, amount, row.order_line_id, row.id, STANDARD, details
-    )
+    return Drafted(charge.key, row.name, charge.span, quantity, amount, row.order_line_id, row.id, STANDARD, details)

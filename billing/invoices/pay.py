@@ -138,4 +138,4 @@ def _settled(session: Session, invoice: Invoice, now: datetime) -> None:
     session.flush()
     tell(session, "paid", invoice, now)
     if invoice.order_id is not None:
-        release(session, session.get_one(Order, invoice.order_id), (), now)
+        release(session, session.get_one(Order, invoice.order_id), now)

@@ -1,12 +1,13 @@
 """Post an invoice, or make it void."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from billing.api.errors import invalid
 from billing.api.schemas.invoices import shown_invoice
-from billing.invoices.state import DRAFT, POSTED, VOIDED, days_to_pay
+from billing.invoices.state import DRAFT, POSTED, VOIDED, due_date
+from billing.orders.credits import release
 from billing.tables.invoices import Invoice
 from billing.tables.orders import Order
 from billing.webhooks.emit import emit
@@ -23,13 +24,15 @@ def post_invoice(session: Session, invoice: Invoice, now: datetime) -> None:
         raise invalid(f"{invoice.id} is {invoice.status}; only a draft can be posted")
     invoice.status = POSTED
     invoice.posted_date = invoice.updated_at = now
-    invoice.due_date = now + timedelta(days=days_to_pay(_terms(session, invoice)))
+    invoice.due_date = due_date(now, _terms(session, invoice))
     if invoice.total <= 0:
         invoice.paid_date = now
     session.flush()
     tell(session, "posted", invoice, now)
     if invoice.total <= 0:
         tell(session, "paid", invoice, now)
+    if invoice.order_id is not None:
+        release(session, session.get_one(Order, invoice.order_id), now)
 
 
 def void_invoice(session: Session, invoice: Invoice, now: datetime) -> None:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, false, func, or_
 
 from billing.tables.invoices import Invoice, InvoiceLine
 
@@ -11,6 +13,7 @@ DRAFT: Final = "draft"
 POSTED: Final = "posted"
 VOIDED: Final = "voided"
 
+_DISPLAY: Final = re.compile(r"INV-(\d{4,18})")
 _DAYS: Final = re.compile(r"\d{1,4}")
 
 
@@ -48,12 +51,33 @@ def payment_status(invoice: Invoice, now: datetime) -> str:
     return "partiallyPaid" if invoice.paid > 0 else "pending"
 
 
-def days_to_pay(terms: str | None) -> int:
-    """The days of payment terms: `net_30`, `Net 30` and `30` are 30; none, or without a number, are due at once."""
-    found = _DAYS.search(terms or "")
-    return int(found.group()) if found else 0
+def due_date(posted: datetime, terms: str | None) -> datetime | None:
+    """When it is to be paid by: `net_30`, `Net 30` and `30` are 30 days after it is posted, terms without a number are
+    at once, and no terms at all are no date.
+    """
+    if terms is None:
+        return None
+    found = _DAYS.search(terms)
+    return posted + timedelta(days=int(found.group()) if found else 0)
 
 
 def display_number(invoice: Invoice) -> str:
     """The number that people see."""
     return f"INV-{invoice.number:04d}"
+
+
+def number_of(display: str) -> int:
+    """The number that a display number stands for; -1 for a text that is none."""
+    found = _DISPLAY.fullmatch(display)
+    return int(found.group(1)) if found and f"INV-{int(found.group(1)):04d}" == display else -1
+
+
+def has_payment_status(status: str, now: datetime) -> ColumnElement[bool]:
+    """The condition on invoices that `payment_status` says this of."""
+    row = Invoice
+    is_paid = and_(row.status == POSTED, row.paid >= row.total)
+    is_late = and_(row.status == POSTED, row.paid < row.total, func.coalesce(row.due_date < now, false()))
+    others: dict[str, ColumnElement[Any]] = {"paid": is_paid, "overdue": is_late}
+    others["partiallyPaid"] = and_(row.paid > 0, ~is_paid, ~is_late)
+    others["pending"] = and_(row.paid <= 0, ~is_paid, ~is_late)
+    return others.get(status, or_(false()))

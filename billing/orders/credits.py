@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from billing.api.errors import invalid
 from billing.catalog.pricing import CreditBenefit, SeatBasedPrepaidCredits
+from billing.invoices.state import POSTED
 from billing.ledger.debits import LARGEST_DEBIT, Debit, debit
 from billing.ledger.grants import Grant, open_grant, release_pending, void_grant
 from billing.ledger.terms import UNLIMITED
@@ -75,10 +76,11 @@ def take_back(session: Session, order: Order, seat: OrderSeat, now: datetime) ->
         void_grant(session, key, now)
 
 
-def release(session: Session, order: Order, blocked: Iterable[datetime], now: datetime) -> None:
-    """Make the credits spendable whose invoices are posted, or paid; and those for which there is nothing to pay.
+def release(session: Session, order: Order, now: datetime, blocked: Iterable[datetime] | None = None) -> None:
+    """Make the credits spendable whose invoices are posted, or paid.
 
-    blocked: billing dates whose invoices are still to come.
+    blocked: the dates whose invoices are still to come, where that is known; credits of other dates without an invoice
+    are released then, too: there is nothing to pay for them. Never commits.
     """
     waiting = session.scalars(
         select(OrderGrant).where(OrderGrant.order_id == order.id, OrderGrant.released_at.is_(None))
@@ -86,8 +88,13 @@ def release(session: Session, order: Order, blocked: Iterable[datetime], now: da
     if not waiting:
         return
     invoices = session.scalars(select(Invoice).where(Invoice.order_id == order.id)).all()
-    keep = set(blocked)
-    free = [each for each in waiting if each.billing_date not in keep and _is_free(each, invoices, now)]
+    dates = {each.billing_date for each in invoices} | set(blocked or ())
+    free = [
+        each
+        for each in waiting
+        if _is_free(each, invoices)
+        or (blocked is not None and each.billing_date not in dates and each.billing_date <= now)
+    ]
     for each in free:
         each.released_at = now
     session.flush()
@@ -236,13 +243,7 @@ def _burned(order: Order, of: Iterable[Segment], now: datetime) -> Iterator[Debi
                 )  # fmt: skip
 
 
-def _is_free(grant: OrderGrant, invoices: Sequence[Invoice], now: datetime) -> bool:
-    if grant.billing_date > now:
-        return False
+def _is_free(grant: OrderGrant, invoices: Sequence[Invoice]) -> bool:
     of_date = [each for each in invoices if each.billing_date == grant.billing_date]
-    if not of_date:
-        return True
-    if grant.timing == ON_POSTED:
-        return all(each.status == "posted" for each in of_date)
-    return all(each.status == "posted" and each.paid >= each.total for each in of_date)
-
+    is_posted = bool(of_date) and all(each.status == POSTED for each in of_date)
+    return is_posted and (grant.timing == ON_POSTED or all(each.paid >= each.total for each in of_date))

@@ -33,9 +33,7 @@ def seats_of(session: Session, order: Order) -> list[OrderSeat]:
     return list(session.scalars(query.order_by(OrderSeat.order_line_id, OrderSeat.position)))
 
 
-def assign(
-    session: Session, order: Order, wanted: Sequence[tuple[str, str | None]], now: datetime
-) -> list[OrderSeat]:
+def assign(session: Session, order: Order, wanted: Sequence[tuple[str, str | None]], now: datetime) -> list[OrderSeat]:
     """Give seats to users (by the caller's own ids), or to nobody; all of them or none. The seats, as they are then.
 
     Raises the API's 404 for a seat that the order does not have, 400 for an unknown or deactivated user or a seat
