@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from billing.checkout.methods import keep_method
 from billing.checkout.providers import ForgedNoticeError, Notice, ProviderError, SendsNotices
-from billing.checkout.purchase import complete, give_up_payment
+from billing.checkout.purchase import give_up_payment, received
 from billing.context import Billing
 from billing.tables.checkouts import Checkout, ProviderCustomer
 
@@ -62,7 +62,7 @@ def act_on(billing: Billing, notice: Notice) -> None:
     if row is None:
         return
     if notice.kind == "paid" and notice.paid is not None:
-        complete(billing, row.id, notice.paid)
+        received(billing, row.id, notice.paid)
     elif notice.kind == "lost" and notice.session_id is not None:
         give_up_payment(billing, notice.session_id)
 
