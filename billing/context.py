@@ -1,13 +1,15 @@
 """What every part of the business works with: the database, the time of day, and what it is told by the service."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import polars as pl
 
+from billing.checkout.providers import Manual, PaymentProvider
 from billing.clock import Clock, utc_now
 from billing.database import Database
+from billing.webhooks.addresses import WebhookSettings
 
 
 class LakeReader(Protocol):
@@ -32,3 +34,5 @@ class Billing:
     clock: Clock = utc_now
     allow_negative: bool = False
     settled: Callable[[], None] = lambda: None
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    payments: PaymentProvider = field(default_factory=Manual)

@@ -16,6 +16,7 @@ from billing.migrate import migrate
 from lake.connect import Lake
 from marginlake.config import Config, ConfigError
 from marginlake.metering import PATIENCE_SECONDS
+from marginlake.storefront import payments_of, webhook_settings
 
 
 def open_database(data_dir: Path, config: Config) -> Database:
@@ -41,6 +42,8 @@ def open_billing(data_dir: Path, config: Config, lake: Lake) -> tuple[Billing, L
         public_url=public_url.rstrip("/"),
         allow_negative=config.billing.allow_negative,
         settled=lambda: live.settle(PATIENCE_SECONDS),
+        webhooks=webhook_settings(config.billing),
+        payments=payments_of(config.billing),
     ), live
 
 

@@ -154,14 +154,20 @@ class AuthConfig(_Section):
 
 
 class BillingConfig(_Section):
-    """The business database (null: SQLite in the data directory), and where browsers reach this service.
+    """The business database (null: SQLite in the data directory) and where browsers reach this service.
 
-    allow_negative: balances show usage that no credits cover as credits below zero.
+    allow_negative: balances show usage that no credits cover as credits below zero;
+    stripe_key, stripe_signing_secret: of the account that takes payments (null: the operator confirms them);
+    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery.
     """
 
     url: SecretStr | None = None
     public_url: str | None = None
     allow_negative: bool = False
+    stripe_key: SecretStr | None = None
+    stripe_signing_secret: SecretStr | None = None
+    webhooks_to_private: bool = False
+    webhook_seconds: Annotated[float, Field(gt=0, le=60)] = 10
 
 
 class LakeConfig(_Section):

@@ -11,8 +11,10 @@ import json
 import os
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -32,8 +34,10 @@ from marginlake.landing import land
 from marginlake.memory import default_memory_limit
 from marginlake.metering import Metering
 from marginlake.metrics import ServiceMetrics
+from marginlake.orders_watch import OrdersWatch
 from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
+from marginlake.storefront import Storefront
 from marginlake.upkeep import Upkeep
 from receiver.grpc_server import GrpcServer
 from receiver.http_app import create_app
@@ -66,6 +70,7 @@ class Service:
         alerts = alert_settings(config)
         data_dir.mkdir(parents=True, exist_ok=True)
         self.metrics = ServiceMetrics()
+        self._rules_change = threading.Lock()
         limit = config.lake.memory_limit or default_memory_limit()
         self.lake = Lake.open(data_dir, memory_limit=limit, threads=config.lake.threads)
         try:
@@ -108,6 +113,8 @@ class Service:
         self.billing, live = open_billing(data_dir, config, self.lake)
         self.metering = Metering(self.billing, live)
         self.gate = gate_of(self.billing, config)
+        self.orders = OrdersWatch(self.billing, self._earn_by)
+        self.storefront = Storefront(self.billing)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(
             self.intake,
@@ -121,7 +128,7 @@ class Service:
             metrics=self.metrics.expose,
             authorize=self.gate.may_ingest,
             settle=self.metering.settle,
-            routes=[Mount(PREFIX, api_of(self.billing, self.gate, config))],
+            routes=[Mount(PREFIX, api_of(self.billing, self.gate, config)), *self.storefront.routes],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()
@@ -143,6 +150,8 @@ class Service:
         self._listening.set()
         self.upkeep.start()
         self.alerts.start()
+        self.orders.start()
+        self.storefront.start()
         addresses = (_with_port(self.config.receiver.grpc, grpc_port), _with_port(self.config.receiver.http, http_port))
         state = {
             "pid": os.getpid(),
@@ -181,7 +190,9 @@ class Service:
         servers.join(max(0.1, deadline - time.monotonic() - 4))
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
         self.metering.stop(2.0)
+        self.storefront.stop()
         self.alerts.stop()
+        self.orders.stop()
         self.upkeep.stop()
         self.conveyor.stop(max(0.1, deadline - time.monotonic()))
         self.close()
@@ -202,10 +213,17 @@ class Service:
         """Whether requests are taken and commits succeed."""
         return self._listening.is_set() and self.conveyor.last_error is None
 
+    def _earn_by(self, orders: Sequence[Mapping[str, Any]]) -> int:
+        """Let events earn by what the orders say now; how many margins changed. Commits wait meanwhile."""
+        with self._rules_change:
+            self.rules = rules_in(self.lake, self.config, self.data_dir, orders)
+            return adopt(self.lake, self.config, self.rules)
+
     def _commit(self, prepared: Prepared, position: int) -> None:
         started = time.monotonic()
         try:
-            landed = land(self.lake, prepared, self.rules, JOURNAL, position)
+            with self._rules_change:
+                landed = land(self.lake, prepared, self.rules, JOURNAL, position)
         except BaseException:
             self.metrics.commit_failed()
             raise

@@ -7,15 +7,18 @@ UTC on the day of the month of the version's start (in shorter months on their l
 import calendar
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from billing.api.schemas.customer_units import ReachedCap, Window
 from billing.customers.units import Tree
 from billing.ids import new_id
 from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap
 from billing.tables.ledger import CreditDebit, LedgerEntry
+from billing.units import from_micro
+from billing.webhooks.emit import emit
 
 SPENT: Final = "spent"
 """The ledger's account of what was burned, whatever bore it."""
@@ -135,7 +138,10 @@ def used_in(session: Session, tree: Tree, unit: CustomerUnit, currency_id: str, 
 
 
 def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) -> list[Reached]:
-    """The caps that are full after these debits (which are in the ledger already), each once in its period. Flushed."""
+    """The caps that are full after these debits (which are in the ledger already), each once in its period.
+
+    Flushed, and told to whoever has a webhook for it.
+    """
     session.flush()
     named = {each.customer_id for each in debits}
     query = select(CustomerUnitCap).where(CustomerUnitCap.customer_id.in_(named))
@@ -147,8 +153,24 @@ def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) ->
         for customer_id, of_customer in caps.items()
         for found in _crossed(session, customer_id, of_customer, [d for d in debits if d.customer_id == customer_id])
     ]
+    for each in reached:
+        emit(session, "billing-credit-cap-reached", each.unit.id, _told(each, now), now)
     session.flush()
     return reached
+
+
+def _told(reached: Reached, now: datetime) -> dict[str, Any]:
+    body = ReachedCap(
+        external_customer_unit_id=reached.unit.external_id,
+        customer_id=reached.customer.id,
+        external_customer_id=reached.customer.external_id,
+        credits_currency_id=reached.cap.currency_id,
+        amount=from_micro(reached.cap.amount_micro),
+        used=from_micro(reached.used_micro),
+        window=Window(start=reached.period.start, end=reached.period.end),
+        reached_at=now,
+    )
+    return body.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _crossed(

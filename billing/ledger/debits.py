@@ -1,9 +1,8 @@
 """Burn credits for signals: in bulk, each signal exactly once, whoever sends it and however often."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, select, update
@@ -11,87 +10,12 @@ from sqlalchemy.orm import Session
 
 from billing.ledger.book import DEBITS, ENTRIES, Book, Entry, Usage, Wallet, chunks, insert_missing, wallet_id
 from billing.ledger.bulk import insert_rows
+from billing.ledger.news import tell
+from billing.ledger.outcome import LARGEST_DEBIT, Debit, DebitOutcome, Depleted, Overage
 from billing.ledger.settling import settle
-from billing.ledger.terms import OPEN, UNLIMITED, VOID, Pool
+from billing.ledger.terms import OPEN, VOID, Pool
 
-LARGEST_DEBIT: Final = UNLIMITED
-"""Micro-credits that one debit may be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Debit:
-    """What a signal burns. Raises ValueError for an amount below 0 or above LARGEST_DEBIT.
-
-    part: which of several prices of the signal this is (without slashes); each is debited by itself. An amount of 0
-    is how a signal comes to burn nothing any more.
-    """
-
-    signal_id: str
-    customer_id: str
-    currency_id: str
-    amount_micro: int
-    occurred_at: datetime
-    event_name: str | None = None
-    product_id: str | None = None
-    order_id: str | None = None
-    seat_user_id: str | None = None
-    customer_unit_id: str | None = None
-    part: str = ""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.amount_micro <= LARGEST_DEBIT:
-            raise ValueError(f"a debit of {self.amount_micro} micro-credits: must be from 0 to {LARGEST_DEBIT}")
-        if "/" in self.part:
-            raise ValueError(f"part {self.part!r}: must be without slashes")
-
-    @property
-    def content(self) -> tuple[Any, ...]:
-        """What makes two debits of a signal the same, in the order of `_CONTENT`."""
-        return (
-            self.customer_id, self.currency_id, self.amount_micro, self.occurred_at, self.event_name,
-            self.product_id, self.order_id, self.seat_user_id, self.customer_unit_id,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Depleted:
-    """A wallet of which nothing is available any more."""
-
-    customer_id: str
-    currency_id: str
-
-
-@dataclass(frozen=True)
-class Overage:
-    """The first usage beyond a grant's credits, at a price."""
-
-    customer_id: str
-    currency_id: str
-    grant_id: str
-    order_id: str | None
-    product_id: str | None
-    amount_micro: int
-    unit_price: Decimal
-
-
-@dataclass
-class DebitOutcome:
-    """applied: debits that are new; duplicates: known ones; changed: known ones whose content was another.
-
-    spent, overage, unfunded: micro-credits of the applied and changed ones, by what bears them. depleted, overages:
-    what just happened for the first time (`Overage`: of a grant). done: the debits behind applied and changed.
-    """
-
-    applied: int = 0
-    duplicates: int = 0
-    changed: int = 0
-    spent: int = 0
-    overage: int = 0
-    unfunded: int = 0
-    depleted: list[Depleted] = field(default_factory=list)
-    overages: list[Overage] = field(default_factory=list)
-    done: list[Debit] = field(default_factory=list)
-
+__all__ = ["LARGEST_DEBIT", "Debit", "DebitOutcome", "debit"]
 
 _CONTENT: Final = (
     "customer_id", "currency_id", "amount_micro", "occurred_at", "event_name", "product_id", "order_id",
@@ -128,17 +52,20 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     outcome = DebitOutcome()
     session.flush()
     known, fresh = _claim(session, debits)
-    todo = [each for each in debits if (each.signal_id, each.part) in fresh or _differs(each, known)]
+    news = fresh | {(each.signal_id, each.part) for each in debits if _differs(each, known)}
+    todo = [each for each in debits if (each.signal_id, each.part) in news]
     outcome.duplicates = len(debits) - len(todo)
     if not todo:
         return outcome
-    before = {key: known[key] for key in {(each.signal_id, each.part) for each in todo} if key in known}
+    before = {key: known[key] for key in news if key in known}
     wallets = {(each.customer_id, each.currency_id) for each in todo}
     book = Book(session, wallets | {(old.content[0], old.content[1]) for old in before.values()}, now)
     moments = [each.occurred_at for each in todo]
     book.load(min(*moments, now), max(*moments, now))
-    entries = _entries_of(book, before)
-    book.load_grants(entry.grant_id for moved in entries.values() for entry in moved if entry.grant_id)
+    for wallet in book.wallets.values():
+        if wallet.is_depleted and wallet.available(now) > 0:  # credits that have begun since it was last looked at
+            wallet.is_depleted = False
+            book.touch_wallet(wallet)
     revised: dict[_Key, Debit] = {}
     for each in todo:
         key = (each.signal_id, each.part)
@@ -150,15 +77,16 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
             outcome.duplicates += 1
             continue
         else:
-            _reverse(book, key, old, entries.pop(key, []))
+            _reverse(book, key, old)
             known[key] = _Known(old.revision + 1, each.content)
             revised[key] = each
             outcome.changed += 1
-        entries[key] = _burn(book, each, known[key].revision, outcome)
+        _burn(book, each, known[key].revision, outcome)
         outcome.done.append(each)
     _revise(book, revised, known)
-    _note_depletion(book, todo, outcome)
+    _note_depletion(book, outcome)
     book.write()
+    tell(session, outcome, now)
     return outcome
 
 
@@ -206,37 +134,30 @@ def _read(session: Session, keys: Sequence[_Key]) -> dict[_Key, _Known]:
     return known
 
 
-def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list[Entry]:
-    """Note the entries of one debit; gives them."""
+def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> None:
+    """Note the entries of one debit."""
     wallet = book.wallets[wallet_id(each.customer_id, each.currency_id)]
     usage = Usage(
         each.customer_id, each.currency_id, each.occurred_at, each.signal_id, each.part, each.order_id,
         each.product_id, each.event_name,
     )  # fmt: skip
     stem = f"{each.signal_id}/{each.part}/{revision}"
-    entries: list[Entry] = []
     left = each.amount_micro
     for pool in wallet.pools:
         if not left:
-            return entries
-        if not pool.serves(each.seat_user_id):
-            continue
-        amount = min(left, pool.available(each.occurred_at))
+            return
+        amount = min(left, pool.available(each.occurred_at)) if pool.serves(each.seat_user_id) else 0
         if amount > 0:
-            entries.append(
-                book.move(f"{stem}/{len(entries)}", "spend", "grant", "spent", amount, usage, pool.id)
-            )  # fmt: skip
+            book.move(f"{stem}/{pool.id}", "spend", "grant", "spent", amount, usage, pool.id)
             pool.spend(amount, each.occurred_at)
             book.touch(pool)
             outcome.spent += amount
             left -= amount
     if not left:
-        return entries
+        return
     priced = _prices_overage(wallet, each)
     if priced is not None and priced.overage_price is not None:
-        entries.append(
-            book.move(f"{stem}/{len(entries)}", "overage", "overage", "spent", left, usage, priced.id)
-        )  # fmt: skip
+        book.move(f"{stem}/overage", "overage", "overage", "spent", left, usage, priced.id)
         if priced.overage == 0:
             outcome.overages.append(
                 Overage(each.customer_id, each.currency_id, priced.id, priced.order_id, priced.product_id, left,
@@ -245,8 +166,8 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
         priced.overage += left
         book.touch(priced)
         outcome.overage += left
-        return entries
-    entries.append(book.move(f"{stem}/{len(entries)}", "unfunded", "unfunded", "spent", left, usage))
+        return
+    book.move(f"{stem}/unfunded", "unfunded", "unfunded", "spent", left, usage)
     book.note_pending({
         "signal_id": each.signal_id, "part": each.part, "revision": revision, "wallet_id": wallet.id,
         "remaining_micro": left, "settlements": 0, "seat_user_id": each.seat_user_id, "order_id": each.order_id,
@@ -256,7 +177,6 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
     wallet.unfunded += left
     book.touch_wallet(wallet)
     outcome.unfunded += left
-    return entries
 
 
 def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
@@ -272,26 +192,22 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     return None
 
 
-def _entries_of(book: Book, before: Mapping[_Key, _Known]) -> dict[_Key, list[Entry]]:
-    """The entries that the debits as they stand have made, those that settled pending consumption too."""
-    found: dict[_Key, list[Entry]] = {}
-    for key, old in before.items():
-        found[key] = _standing(book, key, old.revision)
-    return found
-
-
 def _standing(book: Book, key: _Key, revision: int) -> list[Entry]:
+    """The entries that a debit as it stands has made, those that settled its pending consumption too."""
+    book.write()
     stem = f"{key[0]}/{key[1]}/{revision}/"
     query = select(*(ENTRIES.c[name] for name in Entry._fields)).where(
         ENTRIES.c.key > stem, ENTRIES.c.key < stem[:-1] + "0", ENTRIES.c.signal_id == key[0], ENTRIES.c.part == key[1]
     )  # fmt: skip
     rows: Sequence[Row[Any]] = book.connection.execute(query.order_by(ENTRIES.c.id)).all()
-    return [Entry(*row) for row in rows]
+    return [Entry._make(row) for row in rows]
 
 
-def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[Entry]) -> None:
+def _reverse(book: Book, key: _Key, old: _Known) -> None:
     """Move back what a debit has moved; credits that come free pay for what was waiting."""
     wallet = book.wallets[wallet_id(old.content[0], old.content[1])]
+    entries = _standing(book, key, old.revision)
+    book.load_grants(entry.grant_id for entry in entries if entry.grant_id)
     freed: dict[str, Pool] = {}
     waiting = 0
     for number, entry in enumerate(entries):
@@ -329,14 +245,12 @@ def _revise(book: Book, revised: Mapping[_Key, Debit], known: Mapping[_Key, _Kno
         book.connection.execute(_REVISE, rows)
 
 
-def _note_depletion(book: Book, debits: Iterable[Debit], outcome: DebitOutcome) -> None:
+def _note_depletion(book: Book, outcome: DebitOutcome) -> None:
     """Say once that a wallet has nothing left; again only after it had something."""
-    for name in sorted({wallet_id(each.customer_id, each.currency_id) for each in debits}):
-        wallet = book.wallets[name]
+    for _, wallet in sorted(book.wallets.items()):
         is_depleted = wallet.available(book.now) <= 0
-        if is_depleted == wallet.is_depleted:
-            continue
-        wallet.is_depleted = is_depleted
-        book.touch_wallet(wallet)
-        if is_depleted:
-            outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))
+        if is_depleted != wallet.is_depleted:
+            wallet.is_depleted = is_depleted
+            book.touch_wallet(wallet)
+            if is_depleted:
+                outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))

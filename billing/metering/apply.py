@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from billing.customers.caps import Reached, caps_crossed
 from billing.customers.create import ensure_customer
 from billing.ledger.book import DEBITS, chunks, insert_missing
-from billing.ledger.debits import Debit, DebitOutcome, Depleted, Overage, debit
+from billing.ledger.debits import Debit, DebitOutcome, debit
 from billing.metering.match import Matched, Refusal, match, strangers_only
 from billing.metering.use import Use
 from billing.tables.customers import Customer

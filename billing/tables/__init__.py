@@ -3,12 +3,15 @@
 from billing.tables import (
     audit,
     catalog,
+    checkouts,
     customers,
+    invoices,
     keys,
     ledger,
     metering,
     orders,
     webhooks,
+    xero,
 )
 from billing.tables.base import Base
 
@@ -16,10 +19,13 @@ __all__ = [
     "Base",
     "audit",
     "catalog",
+    "checkouts",
     "customers",
+    "invoices",
     "keys",
     "ledger",
     "metering",
     "orders",
     "webhooks",
+    "xero",
 ]

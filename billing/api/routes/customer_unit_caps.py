@@ -13,6 +13,7 @@ from billing.api.schemas.customer_units import Cap, CapEnded, CapPolicy, CapSet,
 from billing.catalog.terms import check_currencies, only_currency
 from billing.clock import Clock
 from billing.customers import caps, units
+from billing.customers.find import hold
 from billing.customers.seat_billing import refuse_seat_billing
 from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap
 from billing.units import from_micro, to_micro
@@ -46,6 +47,7 @@ def _below(path: str, who: Callable[[str], Find]) -> None:
 
         def work(session: Session) -> Cap:
             customer, unit, currency = _subject(session, find, unit_id, body.credits_currency_id)
+            hold(session, customer)
             refuse_seat_billing(session, customer, now)
             if unit.status == units.DELETED:
                 raise conflict(f"{unit.external_id!r} is deleted", "CUSTOMER_UNIT_DELETED")

@@ -56,6 +56,41 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_credit_currencies_key")),
     )
     op.create_table(
+        "credit_debits",
+        sa.Column("signal_id", sa.String(), nullable=False),
+        sa.Column("part", sa.String(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("currency_id", sa.String(), nullable=False),
+        sa.Column("amount_micro", sa.BigInteger(), nullable=False),
+        sa.Column("occurred_at", billing.columns.Moment(), nullable=False),
+        sa.Column("event_name", sa.String(), nullable=True),
+        sa.Column("product_id", sa.String(), nullable=True),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("seat_user_id", sa.String(), nullable=True),
+        sa.Column("customer_unit_id", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("signal_id", "part", name=op.f("pk_credit_debits")),
+    )
+    with op.batch_alter_table("credit_debits", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_credit_debits_unit",
+            ["customer_unit_id", "currency_id", "occurred_at", "amount_micro"],
+            unique=False,
+            sqlite_where=sa.text("customer_unit_id IS NOT NULL"),
+            postgresql_where=sa.text("customer_unit_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "customer_groups",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("description", sa.String(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_groups")),
+        sa.UniqueConstraint("name", name=op.f("uq_customer_groups_name")),
+    )
+    op.create_table(
         "customers",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("external_id", sa.String(), nullable=True),
@@ -73,6 +108,7 @@ def upgrade() -> None:
         sa.Column("parent_id", sa.String(), nullable=True),
         sa.Column("auto_created", sa.Boolean(), nullable=False),
         sa.Column("deleted_at", billing.columns.Moment(), nullable=True),
+        sa.Column("former_external_id", sa.String(), nullable=True),
         sa.Column("created_at", billing.columns.Moment(), nullable=False),
         sa.Column("updated_at", billing.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(["parent_id"], ["customers.id"], name=op.f("fk_customers_parent_id")),
@@ -82,6 +118,46 @@ def upgrade() -> None:
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_customers_parent_id"), ["parent_id"], unique=False)
 
+    op.create_table(
+        "ledger_entries",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("key", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("currency_id", sa.String(), nullable=False),
+        sa.Column("debit_account", sa.String(), nullable=False),
+        sa.Column("credit_account", sa.String(), nullable=False),
+        sa.Column("amount_micro", sa.BigInteger(), nullable=False),
+        sa.Column("grant_id", sa.String(), nullable=True),
+        sa.Column("signal_id", sa.String(), nullable=True),
+        sa.Column("part", sa.String(), nullable=True),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("product_id", sa.String(), nullable=True),
+        sa.Column("event_name", sa.String(), nullable=True),
+        sa.Column("occurred_at", billing.columns.Moment(), nullable=False),
+        sa.Column("recorded_at", billing.columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entries")),
+        sa.UniqueConstraint("key", name=op.f("uq_ledger_entries_key")),
+    )
+    with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_entries_customer", ["customer_id", "occurred_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ledger_entries_occurred_at"), ["occurred_at"], unique=False)
+
+    op.create_table(
+        "metering_progress",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("seen_until", billing.columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_metering_progress")),
+    )
+    op.create_table(
+        "metering_refusals",
+        sa.Column("signal_id", sa.String(), nullable=False),
+        sa.Column("order_attribute_id", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("occurred_at", billing.columns.Moment(), nullable=False),
+        sa.Column("recorded_at", billing.columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("signal_id", "order_attribute_id", name=op.f("pk_metering_refusals")),
+    )
     op.create_table(
         "products",
         sa.Column("id", sa.String(), nullable=False),
@@ -98,6 +174,67 @@ def upgrade() -> None:
         sa.UniqueConstraint("external_id", name=op.f("uq_products_external_id")),
     )
     op.create_table(
+        "webhook_endpoints",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("url", sa.String(), nullable=True),
+        sa.Column("last_sent_at", billing.columns.Moment(), nullable=True),
+        sa.Column("last_status", sa.String(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_webhook_endpoints")),
+    )
+    op.create_table(
+        "webhook_secrets",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("secret", sa.String(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("expires_at", billing.columns.Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_secrets")),
+        sa.UniqueConstraint("number", name=op.f("uq_webhook_secrets_number")),
+    )
+    op.create_table(
+        "webhook_versions",
+        sa.Column("object_id", sa.String(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("object_id", name=op.f("pk_webhook_versions")),
+    )
+    op.create_table(
+        "contacts",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("external_id", sa.String(), nullable=True),
+        sa.Column("first_name", sa.String(), nullable=False),
+        sa.Column("last_name", sa.String(), nullable=False),
+        sa.Column("email", sa.String(), nullable=False),
+        sa.Column("phone", sa.String(), nullable=True),
+        sa.Column("billing_address", billing.columns.Json(), nullable=True),
+        sa.Column("roles", billing.columns.Json(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_contacts_customer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contacts")),
+        sa.UniqueConstraint("external_id", name=op.f("uq_contacts_external_id")),
+    )
+    with op.batch_alter_table("contacts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_contacts_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
+        "credit_wallets",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("currency_id", sa.String(), nullable=False),
+        sa.Column("unfunded_micro", sa.BigInteger(), nullable=False),
+        sa.Column("is_depleted", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["currency_id"], ["credit_currencies.id"], name=op.f("fk_credit_wallets_currency_id")),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_credit_wallets_customer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_wallets")),
+    )
+    with op.batch_alter_table("credit_wallets", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_credit_wallets_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
         "customer_aliases",
         sa.Column("alias", sa.String(), nullable=False),
         sa.Column("customer_id", sa.String(), nullable=False),
@@ -111,6 +248,53 @@ def upgrade() -> None:
     with op.batch_alter_table("customer_aliases", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_customer_aliases_customer_id"), ["customer_id"], unique=False)
 
+    op.create_table(
+        "customer_group_members",
+        sa.Column("group_id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("added_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_customer_group_members_customer_id")),
+        sa.ForeignKeyConstraint(["group_id"], ["customer_groups.id"], name=op.f("fk_customer_group_members_group_id")),
+        sa.PrimaryKeyConstraint("group_id", "customer_id", name=op.f("pk_customer_group_members")),
+    )
+    with op.batch_alter_table("customer_group_members", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_customer_group_members_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
+        "customer_units",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("external_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("external_type", sa.String(), nullable=True),
+        sa.Column("parent_id", sa.String(), nullable=True),
+        sa.Column("metadata", billing.columns.Json(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_customer_units_customer_id")),
+        sa.ForeignKeyConstraint(["parent_id"], ["customer_units.id"], name=op.f("fk_customer_units_parent_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_units")),
+        sa.UniqueConstraint("customer_id", "external_id", name=op.f("uq_customer_units_customer_id_external_id")),
+    )
+    with op.batch_alter_table("customer_units", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_customer_units_parent_id"), ["parent_id"], unique=False)
+
+    op.create_table(
+        "customer_users",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("external_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.Column("email", sa.String(), nullable=True),
+        sa.Column("metadata", billing.columns.Json(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_customer_users_customer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_users")),
+        sa.UniqueConstraint("customer_id", "external_id", name=op.f("uq_customer_users_customer_id_external_id")),
+    )
     op.create_table(
         "orders",
         sa.Column("id", sa.String(), nullable=False),
@@ -188,6 +372,88 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_product_attributes_product_id"), ["product_id"], unique=False)
 
     op.create_table(
+        "webhook_messages",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("object_id", sa.String(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("next_attempt_at", billing.columns.Moment(), nullable=False),
+        sa.Column("claimed_until", billing.columns.Moment(), nullable=True),
+        sa.Column("first_attempt_at", billing.columns.Moment(), nullable=True),
+        sa.Column("last_attempt_at", billing.columns.Moment(), nullable=True),
+        sa.Column("response_status", sa.BigInteger(), nullable=True),
+        sa.Column("response_body", sa.String(), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(["name"], ["webhook_endpoints.name"], name=op.f("fk_webhook_messages_name")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_messages")),
+        sa.UniqueConstraint("object_id", "version", name=op.f("uq_webhook_messages_object_id_version")),
+    )
+    with op.batch_alter_table("webhook_messages", schema=None) as batch_op:
+        batch_op.create_index("ix_webhook_messages_due", ["state", "next_attempt_at"], unique=False)
+
+    op.create_table(
+        "credit_grants",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("wallet_id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("currency_id", sa.String(), nullable=False),
+        sa.Column("amount_micro", sa.BigInteger(), nullable=False),
+        sa.Column("is_infinite", sa.Boolean(), nullable=False),
+        sa.Column("starts_at", billing.columns.Moment(), nullable=False),
+        sa.Column("ends_at", billing.columns.Moment(), nullable=True),
+        sa.Column("rollover_micro", sa.BigInteger(), nullable=True),
+        sa.Column("rollover_ends_at", billing.columns.Moment(), nullable=True),
+        sa.Column("expires_at", billing.columns.Moment(), nullable=True),
+        sa.Column("main_end", billing.columns.Moment(), nullable=True),
+        sa.Column("last_end", billing.columns.Moment(), nullable=True),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("priority", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("product_id", sa.String(), nullable=True),
+        sa.Column("seat_user_id", sa.String(), nullable=True),
+        sa.Column("overage_unit_price", billing.columns.Exact(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["currency_id"], ["credit_currencies.id"], name=op.f("fk_credit_grants_currency_id")),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_credit_grants_customer_id")),
+        sa.ForeignKeyConstraint(["wallet_id"], ["credit_wallets.id"], name=op.f("fk_credit_grants_wallet_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_grants")),
+        sa.UniqueConstraint("key", name=op.f("uq_credit_grants_key")),
+    )
+    with op.batch_alter_table("credit_grants", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_credit_grants_order_id"), ["order_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_credit_grants_wallet_id"), ["wallet_id"], unique=False)
+
+    op.create_table(
+        "customer_unit_caps",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("unit_id", sa.String(), nullable=False),
+        sa.Column("currency_id", sa.String(), nullable=False),
+        sa.Column("amount_micro", sa.BigInteger(), nullable=False),
+        sa.Column("frequency", sa.String(), nullable=False),
+        sa.Column("effective_from", billing.columns.Moment(), nullable=False),
+        sa.Column("effective_until", billing.columns.Moment(), nullable=True),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("reached_period", billing.columns.Moment(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["currency_id"], ["credit_currencies.id"], name=op.f("fk_customer_unit_caps_currency_id")
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_customer_unit_caps_customer_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["customer_units.id"], name=op.f("fk_customer_unit_caps_unit_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_unit_caps")),
+    )
+    with op.batch_alter_table("customer_unit_caps", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_customer_unit_caps_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index("ix_customer_unit_caps_unit", ["unit_id", "currency_id"], unique=False)
+
+    op.create_table(
         "order_lines",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("order_id", sa.String(), nullable=False),
@@ -212,6 +478,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_order_lines_product_id"), ["product_id"], unique=False)
 
     op.create_table(
+        "pending_consumption",
+        sa.Column("signal_id", sa.String(), nullable=False),
+        sa.Column("part", sa.String(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("wallet_id", sa.String(), nullable=False),
+        sa.Column("remaining_micro", sa.BigInteger(), nullable=False),
+        sa.Column("settlements", sa.BigInteger(), nullable=False),
+        sa.Column("seat_user_id", sa.String(), nullable=True),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("product_id", sa.String(), nullable=True),
+        sa.Column("event_name", sa.String(), nullable=True),
+        sa.Column("occurred_at", billing.columns.Moment(), nullable=False),
+        sa.Column("recorded_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["wallet_id"], ["credit_wallets.id"], name=op.f("fk_pending_consumption_wallet_id")),
+        sa.PrimaryKeyConstraint("signal_id", "part", name=op.f("pk_pending_consumption")),
+    )
+    with op.batch_alter_table("pending_consumption", schema=None) as batch_op:
+        batch_op.create_index("ix_pending_consumption_wallet", ["wallet_id", "occurred_at"], unique=False)
+
+    op.create_table(
         "plan_attributes",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("plan_id", sa.String(), nullable=False),
@@ -231,6 +517,17 @@ def upgrade() -> None:
     with op.batch_alter_table("plan_attributes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_plan_attributes_plan_id"), ["plan_id"], unique=False)
 
+    op.create_table(
+        "credit_grant_totals",
+        sa.Column("grant_id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("inside_micro", sa.BigInteger(), nullable=False),
+        sa.Column("rollover_spent_micro", sa.BigInteger(), nullable=False),
+        sa.Column("overage_micro", sa.BigInteger(), nullable=False),
+        sa.Column("void_micro", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["grant_id"], ["credit_grants.id"], name=op.f("fk_credit_grant_totals_grant_id")),
+        sa.PrimaryKeyConstraint("grant_id", name=op.f("pk_credit_grant_totals")),
+    )
     op.create_table(
         "order_attributes",
         sa.Column("id", sa.String(), nullable=False),

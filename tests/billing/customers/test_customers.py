@@ -1,5 +1,7 @@
 """Customers and the names they go by, over the API."""
 
+from threading import Thread
+
 import pytest
 from sqlalchemy import select
 
@@ -157,6 +159,22 @@ def test_an_alias_that_leads_to_somebody_already_is_a_conflict(shop: Shop):
     assert (renamed.status_code, renamed.json()["details"]) == (400, f"externalId: 'alt' is {made['id']}'s")
 
 
+def test_a_customer_that_only_signals_made_gives_way_to_an_alias(shop: Shop):
+    made = shop.api.post("/customers/", json=ACME).json()
+    met = shop.database.write(lambda session: ensure_customer(session, "alt", shop.clock.now).id)
+    rich = shop.database.write(lambda session: ensure_customer(session, "rich", shop.clock.now).id)
+    shop.api.post("/credits/currencies", json={"name": "Chat", "key": "chat"})
+    shop.api.post(f"/customers/{rich}/credits/grants", json={"creditCurrencyKey": "chat", "amount": 5})
+
+    taken = shop.api.post(f"/customers/{made['id']}/aliases", json={"alias": "alt"})
+    refused = shop.api.post(f"/customers/{made['id']}/aliases", json={"alias": "rich"})
+
+    assert taken.status_code == 200
+    assert shop.api.get("/customers/external/alt").json()["id"] == made["id"]
+    assert shop.api.get(f"/customers/{met}").status_code == 404
+    assert (refused.status_code, refused.json()["details"]) == (409, f"alias: 'rich' leads to {rich}")
+
+
 def test_the_row_of_a_deleted_customer_stays_with_the_id_it_had(shop: Shop):
     made = shop.api.post("/customers/", json=ACME).json()
     shop.api.post(f"/customers/{made['id']}/aliases", json={"alias": "alt"})
@@ -185,6 +203,33 @@ def test_what_is_no_customer_is_refused(shop: Shop, body: dict[str, str]):
     answer = shop.api.post("/customers/", json=body)
 
     assert answer.status_code == 400
+
+
+def test_ids_that_no_row_can_have_are_answered_like_any_other_wrong_ones(either: Shop):
+    for path in ("/customers/external/a%00b", "/customers/a%00b", "/products/external/a%00", "/plans/external/%00/%FF"):
+        assert either.api.get(path).status_code in (400, 404)
+    for query in ({"name": "a\x00"}, {"externalId": "\x00"}, {"createdAtFrom": "\x00"}):
+        assert either.api.get("/customers/", params=query).status_code in (200, 400)
+
+
+def test_two_that_put_each_other_below_themselves_at_once_do_not_end_up_in_a_circle(either: Shop):
+    ids = [either.api.post("/customers/", json={"name": name}).json()["id"] for name in ("a", "b")]
+    answers: list[int] = []
+
+    def put(mine: str, other: str) -> None:
+        answers.append(either.api.put(f"/customers/{mine}", json={"parentCustomerId": other}).status_code)
+
+    for _ in range(5):
+        answers.clear()
+        threads = [Thread(target=put, args=pair) for pair in (ids, ids[::-1])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(answers) == [200, 400]
+        for each in ids:
+            either.api.put(f"/customers/{each}", json={"parentCustomerId": None})
 
 
 def test_moments_beyond_the_calendar_are_refused(shop: Shop):

@@ -1,16 +1,21 @@
 """The tree of a customer's units and the caps on it, over the API and as debits fill them."""
 
+import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
-from billing.customers.caps import Reached, caps_crossed, period_at
+from billing.customers.caps import period_at
 from billing.ledger.debits import Debit, debit
+from billing.tables.webhooks import WebhookEndpoint, WebhookMessage
 from tests.billing.catalog.wares import currency
 from tests.billing.shop import NOW, Shop
 
+REACHED = "billing-credit-cap-reached"
 UNITS = "/customers/external/acme/customer-units"
 
 
@@ -26,16 +31,27 @@ def acme(shop: Shop) -> str:
 
 def burn(
     shop: Shop, customer: str, money: str, signal: str, amount: int, unit: str | None, at: datetime = NOW
-) -> list[Reached]:
+) -> list[tuple[str, int]]:
+    """Burn credits; the units whose caps are told to be full after it, and what they spent."""
     spent = Debit(
         signal_id=signal, customer_id=customer, currency_id=money, amount_micro=amount * 10**6, occurred_at=at,
         customer_unit_id=unit,
     )  # fmt: skip
+    before = {message.id for message in told(shop)}
+    shop.database.write(lambda session: debit(session, [spent], NOW))
+    full = [json.loads(message.body)["data"]["credits"] for message in told(shop) if message.id not in before]
+    return [(each["externalCustomerUnitId"], each["used"]) for each in full]
 
-    def work(session):
-        return caps_crossed(session, debit(session, [spent], NOW).done, NOW)
 
-    return shop.database.write(work)
+def told(shop: Shop) -> Sequence[WebhookMessage]:
+    with shop.database.read() as session:
+        return session.scalars(select(WebhookMessage).where(WebhookMessage.name == REACHED)).all()
+
+
+def listen(shop: Shop) -> None:
+    """Have a webhook for caps that are reached."""
+    endpoint = WebhookEndpoint(name=REACHED, url="https://x.test/hook", enabled=True, created_at=NOW, updated_at=NOW)
+    shop.database.write(lambda session: session.add(endpoint))
 
 
 def test_a_customer_has_its_root_and_other_units_go_below_it(shop: Shop, acme: str):
@@ -211,18 +227,17 @@ def test_the_currency_of_a_cap_may_be_left_out_where_there_is_one(shop: Shop, ac
         assert shop.api.put(path, json={"amount": amount, "creditsCurrencyId": first}).status_code == 400
 
 
-def test_a_cap_is_reported_once_in_a_period_by_the_debit_that_fills_it(shop: Shop, acme: str):
+def test_a_cap_is_told_once_in_a_period_by_the_debit_that_fills_it(shop: Shop, acme: str):
+    listen(shop)
     money = currency(shop)
     for unit, amount in (("sales", 5), ("acme", 8)):
         shop.api.put(f"{UNITS}/{unit}/cap", json={"amount": amount, "effectiveFrom": "2026-03-01T00:00:00Z"})
 
     assert burn(shop, acme, money, "s1", 4, "emea") == []
-    filled = burn(shop, acme, money, "s2", 1, "sales")
-    assert [(each.unit.external_id, each.used_micro) for each in filled] == [("sales", 5_000_000)]
+    assert burn(shop, acme, money, "s2", 1, "sales") == [("sales", 5)]
     assert burn(shop, acme, money, "s3", 1, "emea") == []
-    assert [each.unit.external_id for each in burn(shop, acme, money, "s4", 3, None)] == ["acme"]
-    april = NOW + timedelta(days=31)
-    assert [each.unit.external_id for each in burn(shop, acme, money, "s5", 5, "emea", april)] == ["sales"]
+    assert burn(shop, acme, money, "s4", 3, None) == [("acme", 9)]
+    assert burn(shop, acme, money, "s5", 5, "emea", NOW + timedelta(days=31)) == [("sales", 5)]
     assert burn(shop, acme, money, "late", 5, "emea") == []
 
 
@@ -250,3 +265,25 @@ def test_a_period_that_began_on_the_31st_ends_with_shorter_months():
     assert [(start.month, start.day) for start in starts] == [(2, 28), (2, 28), (3, 31), (4, 30)]
     assert period_at(anchor, datetime(1, 1, 1, tzinfo=UTC)).end > datetime(1, 1, 1, tzinfo=UTC)
     assert period_at(anchor, datetime(9999, 12, 31, tzinfo=UTC)).start < datetime(9999, 12, 31, 1, tzinfo=UTC)
+
+
+def test_who_has_a_webhook_for_it_is_told_of_a_cap_that_is_reached(shop: Shop, acme: str):
+    money = currency(shop)
+    listen(shop)
+    shop.api.put(f"{UNITS}/sales/cap", json={"amount": 5, "effectiveFrom": "2026-03-01T00:00:00Z"})
+
+    burn(shop, acme, money, "s1", 7, "emea")
+
+    (message,) = told(shop)
+    assert json.loads(message.body)["data"] == {
+        "credits": {
+            "externalCustomerUnitId": "sales",
+            "customerId": acme,
+            "externalCustomerId": "acme",
+            "creditsCurrencyId": money,
+            "amount": 5,
+            "used": 7,
+            "window": {"start": "2026-03-01T00:00:00.000Z", "end": "2026-04-01T00:00:00.000Z"},
+            "reachedAt": "2026-03-15T12:00:00.000Z",
+        }
+    }

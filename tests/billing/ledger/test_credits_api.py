@@ -1,12 +1,14 @@
 """Credits over the API: balances, grants by hand, transactions, pending consumption."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from billing.api.app import create_api
 from billing.ledger.debits import Debit, debit
 from billing.ledger.grants import Grant, open_grant, void_grant
 from tests.billing.shop import NOW, Shop
@@ -274,13 +276,7 @@ def test_consumption_waits_for_credits_and_then_is_a_spend(acme: Shop):
     )
 
 
-def test_below_zero_is_shown_where_that_is_wanted(tmp_path: Path, acme: Shop):
-    from dataclasses import replace
-
-    from starlette.testclient import TestClient
-
-    from billing.api.app import create_api
-
+def test_below_zero_is_shown_where_that_is_wanted(acme: Shop):
     burn(acme, "s1", CREDIT)
     assert balance(acme)["available"] == 0
     with TestClient(create_api(replace(acme.billing, allow_negative=True))) as api:
@@ -297,3 +293,13 @@ def test_numbers_in_json_are_exact_to_a_millionth(acme: Shop):
 
     assert answer.json()["grant"]["amountDecimal"] == "999999999.999999"
     assert balance(acme)["available"] == 999999999.999999
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%ED%A0%80", "'; DROP TABLE customers", "x" * 5000])
+def test_odd_names_are_no_error_of_ours(acme: Shop, name: str):
+    for path in ("balances", "pending-consumption"):
+        assert acme.api.get(f"/customers/{name}/credits/{path}").status_code in (400, 404)
+        assert acme.api.get(f"/customers/external/{name}/credits/{path}").status_code in (400, 404)
+    for field in ("customerId", "externalCustomerId", "creditsCurrencyId", "creditCurrencyKey", "orderId"):
+        answer = acme.api.get(f"/credits/transactions?{field}={name}")
+        assert answer.status_code in (200, 400), answer.text
