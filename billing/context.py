@@ -5,6 +5,7 @@ from typing import Protocol
 
 import polars as pl
 
+from billing.checkout.providers import Manual, PaymentProvider
 from billing.clock import Clock, utc_now
 from billing.database import Database
 from billing.webhooks.addresses import WebhookSettings
@@ -32,3 +33,4 @@ class Billing:
     clock: Clock = utc_now
     allow_negative: bool = False
     webhooks: WebhookSettings = WebhookSettings()
+    payments: PaymentProvider = Manual()

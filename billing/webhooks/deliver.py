@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,8 +43,8 @@ class Sending:
     id: str
     name: str
     url: str
-    body: bytes
-    secrets: tuple[str, ...]
+    body: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 def claim(
@@ -74,7 +74,7 @@ def claim(
     return claimed
 
 
-def _due(now: datetime, not_to: Sequence[str]) -> Select[tuple[WebhookMessage, str]]:
+def _due(now: datetime, not_to: Sequence[str]) -> Select[WebhookMessage, str]:
     earlier, its = aliased(WebhookMessage), aliased(WebhookEndpoint)
     waits = (
         exists()
