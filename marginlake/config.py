@@ -158,7 +158,8 @@ class BillingConfig(_Section):
 
     allow_negative: balances show usage that no credits cover as credits below zero;
     stripe_key, stripe_signing_secret: of the account that takes payments (null: the operator confirms them);
-    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery.
+    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery;
+    allow_negative: balances show what is used beyond all credits as credits below zero.
     """
 
     url: SecretStr | None = None
@@ -168,6 +169,7 @@ class BillingConfig(_Section):
     stripe_signing_secret: SecretStr | None = None
     webhooks_to_private: bool = False
     webhook_seconds: Annotated[float, Field(gt=0, le=60)] = 10
+    allow_negative: bool = False
 
 
 class LakeConfig(_Section):

@@ -3,23 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, cast
 
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
-from billing.customers.caps import Reached, caps_crossed
 from billing.customers.create import ensure_customer
 from billing.ledger.book import DEBITS, chunks, insert_missing
-from billing.ledger.debits import Debit, DebitOutcome, debit
+from billing.ledger.debits import Debit, debit
+from billing.ledger.news import tell
 from billing.metering.match import Matched, Refusal, match, strangers_only
 from billing.metering.use import Use
-from billing.tables.customers import Customer
-from billing.tables.ledger import CreditCurrency
 from billing.tables.metering import MeteringRefusal
-from billing.units import from_micro
-from billing.webhooks.emit import emit
 
 
 @dataclass(frozen=True)
@@ -87,48 +82,4 @@ def _refusal_row(refusal: Refusal, now: datetime) -> dict[str, Any]:
         "reason": refusal.reason,
         "occurred_at": refusal.occurred_at,
         "recorded_at": now,
-    }
-
-
-def tell(session: Session, outcome: DebitOutcome, now: datetime) -> None:
-    """The webhook messages of what debits brought about, and of the caps that they filled."""
-    for depleted in outcome.depleted:
-        emit(session, "billing-credits-depleted", depleted.customer_id, _depleted(session, depleted), now)
-    for overage in outcome.overages:
-        emit(session, "billing-overage-incurred", overage.customer_id, _overage(session, overage), now)
-    for reached in caps_crossed(session, outcome.done, now) if outcome.done else ():
-        emit(session, "billing-credit-cap-reached", reached.customer.id, _reached(session, reached), now)
-
-
-def _depleted(session: Session, depleted: Depleted) -> dict[str, Any]:
-    return _whose(session, depleted.customer_id, depleted.currency_id) | {"available": Decimal(0)}
-
-
-def _overage(session: Session, overage: Overage) -> dict[str, Any]:
-    return _whose(session, overage.customer_id, overage.currency_id) | {
-        "amount": from_micro(overage.amount_micro),
-        "unitPrice": overage.unit_price,
-        "orderId": overage.order_id,
-        "productId": overage.product_id,
-    }
-
-
-def _reached(session: Session, reached: Reached) -> dict[str, Any]:
-    return _whose(session, reached.customer.id, reached.cap.currency_id) | {
-        "externalCustomerUnitId": reached.unit.external_id,
-        "capAmount": from_micro(reached.cap.amount_micro),
-        "used": from_micro(reached.used_micro),
-        "periodStart": reached.period.start,
-        "periodEnd": reached.period.end,
-    }
-
-
-def _whose(session: Session, customer_id: str, currency_id: str | None) -> dict[str, Any]:
-    customer = session.get_one(Customer, customer_id)
-    currency = None if currency_id is None else session.get(CreditCurrency, currency_id)
-    return {
-        "customerId": customer_id,
-        "externalCustomerId": customer.external_id,
-        "creditsCurrencyId": currency_id,
-        "creditCurrencyKey": None if currency is None else currency.key,
     }
