@@ -7,6 +7,7 @@ from billing.database import Database, url_in
 from billing.migrate import migrate
 from lake.connect import Lake
 from marginlake.config import Config
+from marginlake.storefront import payments_of, webhook_settings
 
 
 def open_billing(data_dir: Path, config: Config, lake: Lake) -> Billing:
@@ -18,4 +19,7 @@ def open_billing(data_dir: Path, config: Config, lake: Lake) -> Billing:
     except BaseException:
         database.close()
         raise
-    return Billing(database, lake, public_url=(settings.public_url or f"http://{config.receiver.http}").rstrip("/"))
+    return Billing(
+        database, lake, public_url=(settings.public_url or f"http://{config.receiver.http}").rstrip("/"),
+        webhooks=webhook_settings(settings), payments=payments_of(settings), allow_negative=settings.allow_negative,
+    )  # fmt: skip

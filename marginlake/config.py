@@ -145,10 +145,20 @@ class MetricsConfig(_Section):
 
 
 class BillingConfig(_Section):
-    """The business database (null: SQLite in the data directory) and where browsers reach this service."""
+    """The business database (null: SQLite in the data directory) and where browsers reach this service.
+
+    stripe_key, stripe_signing_secret: of the account that takes payments (null: the operator confirms them);
+    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery;
+    allow_negative: balances show what is used beyond all credits as credits below zero.
+    """
 
     url: SecretStr | None = None
     public_url: str | None = None
+    stripe_key: SecretStr | None = None
+    stripe_signing_secret: SecretStr | None = None
+    webhooks_to_private: bool = False
+    webhook_seconds: Annotated[float, Field(gt=0, le=60)] = 10
+    allow_negative: bool = False
 
 
 class LakeConfig(_Section):

@@ -33,6 +33,7 @@ from marginlake.memory import default_memory_limit
 from marginlake.metrics import ServiceMetrics
 from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
+from marginlake.storefront import Storefront
 from marginlake.upkeep import Upkeep
 from receiver.grpc_server import GrpcServer
 from receiver.http_app import create_app
@@ -104,13 +105,14 @@ class Service:
             self.metrics.upkeep_ran,
         )
         self.billing = open_billing(data_dir, config, self.lake)
+        self.storefront = Storefront(self.billing)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
         app = create_app(
             self.intake,
             ready=self.ready,
             metrics=self.metrics.expose,
-            routes=[Mount(PREFIX, create_api(self.billing))],
+            routes=[Mount(PREFIX, create_api(self.billing)), *self.storefront.routes],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()
@@ -131,6 +133,7 @@ class Service:
         self._listening.set()
         self.upkeep.start()
         self.alerts.start()
+        self.storefront.start()
         addresses = (_with_port(self.config.receiver.grpc, grpc_port), _with_port(self.config.receiver.http, http_port))
         state = {
             "pid": os.getpid(),
@@ -168,6 +171,7 @@ class Service:
         self._grpc.stop(SERVER_GRACE_SECONDS)
         servers.join(max(0.1, deadline - time.monotonic() - 4))
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
+        self.storefront.stop()
         self.alerts.stop()
         self.upkeep.stop()
         self.conveyor.stop(max(0.1, deadline - time.monotonic()))

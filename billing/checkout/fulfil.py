@@ -64,15 +64,15 @@ def due_of(session: Session, order: Order) -> Due:
     return Due(sum(remaining(invoice) for invoice in _open(session, order)), items)
 
 
-def take_payment(session: Session, customer: Customer, order: Order, paid: Paid, now: datetime) -> None:
+def take_payment(session: Session, customer: Customer, order: Order | None, paid: Paid, now: datetime) -> None:
     """Record money and pay the order's invoices with it, the oldest first. What is left over stays with the payment."""
-    invoices = _open(session, order)
+    invoices = [] if order is None else _open(session, order)
     payer = invoices[0].customer_id if invoices else customer.id
     payment = record_payment(
         session,
         NewPayment(
             customer_id=payer, amount=paid.amount, currency=paid.currency, payment_type=paid.payment_type,
-            key=paid.key, order_id=order.id,
+            key=paid.key, order_id=None if order is None else order.id,
         ),
         now,
     )  # fmt: skip

@@ -3,8 +3,11 @@
 from decimal import Decimal
 from typing import Final
 
-_NO_MINOR: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split())
-_THOUSANDTHS: Final = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_NO_MINOR: Final = (
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
+    "XPF",
+)  # fmt: skip
+_THOUSANDTHS: Final = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
 
 def decimals_of(currency: str) -> int:

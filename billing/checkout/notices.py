@@ -2,16 +2,19 @@
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from billing.api.errors import ApiError
 from billing.checkout.methods import keep_method
 from billing.checkout.providers import ForgedNoticeError, Notice, ProviderError, SendsNotices
-from billing.checkout.purchase import complete, give_up_payment
+from billing.checkout.purchase import give_up_payment, received
 from billing.context import Billing
+from billing.database import BillingError
 from billing.tables.checkouts import Checkout, ProviderCustomer
 
 log = structlog.get_logger()
@@ -43,9 +46,9 @@ def _taken(billing: Billing, provider: SendsNotices, body: bytes, headers: dict[
             act_on(billing, notice)
     except ForgedNoticeError:
         return JSONResponse({"error": "the signature does not fit"}, 400)
-    except Exception as error:
+    except (ApiError, ProviderError, BillingError, DBAPIError) as error:
         # The provider sends it again; what was done is known by then and not done twice.
-        log.exception("payment notice failed", kind=type(error).__name__)
+        log.warning("payment notice failed; it comes again", kind=type(error).__name__, reason=str(error)[:500])
         return JSONResponse({"error": "please send it again"}, 503 if isinstance(error, ProviderError) else 500)
     return JSONResponse({"received": True})
 
@@ -62,7 +65,7 @@ def act_on(billing: Billing, notice: Notice) -> None:
     if row is None:
         return
     if notice.kind == "paid" and notice.paid is not None:
-        complete(billing, row.id, notice.paid)
+        received(billing, row.id, notice.paid)
     elif notice.kind == "lost" and notice.session_id is not None:
         give_up_payment(billing, notice.session_id)
 

@@ -55,7 +55,8 @@ def _offers(session: Session, wanted: CheckoutProduct, currencies: list[str]) ->
     plans = plans_on_offer(session, wanted)
     if not plans and wanted.plans:
         return
-    for plan in plans or [None]:
+    choices: list[Plan | None] = [*plans] or [None]
+    for plan in choices:
         sold = effective_attributes(session, product, plan)
         bought_in = [each for each in currencies if plan is None or not plan.attributes or each in currencies_of(plan)]
         prices = {
@@ -99,7 +100,7 @@ def _price_text(session: Session, pricing: Pricing, currency: str) -> str:
     if pricing.pricing_model == "PercentOfTotal":
         return f"{decimal_text(getattr(pricing, 'percentage_value'))} % of the total{per}"  # noqa: B009
     if pricing.pricing_model == "CostPlus":
-        return f"{decimal_text(getattr(pricing, 'cost_plus_multiplier'))} × the cost of AI use"  # noqa: B009
+        return f"{decimal_text(getattr(pricing, 'cost_plus_multiplier'))} times the cost of AI use"  # noqa: B009
     if point is None:
         return ""
     if point.tiers:

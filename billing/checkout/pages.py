@@ -47,7 +47,7 @@ class CheckoutPages:
         with self._billing.database.read() as session:
             row = self._find(session, request)
             if request.path_params["token"] == row.session_token and status_of(row, self._billing.clock()) != "expired":
-                return go(f"{self._base(row.session_token)}/pay")
+                return go(f"{self._base(row.session_token or '')}/pay")
             closed = self._closed(row)
             if closed is not None:
                 return closed
@@ -101,6 +101,8 @@ class CheckoutPages:
         if row.archived_at is not None or row.expires_at <= now:
             return _over(row)
         due = quote(self._billing, row.id)
+        if due is None:
+            return go(success_url(row))
         notice = "" if form.get("total") in (None, str(due.amount)) else "The price has changed. Please look again."
         if request.method == "POST" and not notice:
             return self._next(row.id, submit(self._billing, row.id))
@@ -111,7 +113,7 @@ class CheckoutPages:
             items=[(text, money_text(amount, currency)) for text, amount in due.items],
             total=money_text(due.amount, currency), amount=due.amount, free=due.amount == 0,
             manual=self._billing.payments.name == MANUAL, base=self._base(row.session_token or ""),
-            cancel_url=row.cancel_url, leads_to=self._leads_to(row),
+            cancel_url=row.cancel_url, leads_to=self._leads_to(row), form_token=form_token(request),
         )  # fmt: skip
         return with_form(request, shown)
 

@@ -1,20 +1,25 @@
 """A purchase from the buyer's yes to the order: what is due, how it is paid, and that it happens exactly once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NoReturn
+from typing import Literal
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.api.errors import conflict
+from billing.api.errors import ApiError, conflict
 from billing.checkout.buyer import customer_of
 from billing.checkout.fulfil import Due, buy, due_of, take_payment
 from billing.checkout.methods import remember
 from billing.checkout.providers import MANUAL, Paid, ProviderError, Purchase
 from billing.checkout.terms import known_customer, tell
 from billing.context import Billing
+from billing.orders.begin import follow_up
 from billing.tables.checkouts import Checkout, ProviderCustomer
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -31,12 +36,17 @@ class _QuotedError(Exception):
         self.due = due
 
 
-def quote(billing: Billing, checkout_id: str) -> Due:
-    """What is to be paid now, to the cent: the purchase is made, looked at, and undone. Raises what buying raises."""
+def quote(billing: Billing, checkout_id: str) -> Due | None:
+    """What is to be paid now, to the cent: the purchase is made, looked at, and undone. None when it was made for good.
+
+    Raises what buying raises.
+    """
     now = billing.clock()
 
-    def work(session: Session) -> NoReturn:
+    def work(session: Session) -> None:
         row = session.get_one(Checkout, checkout_id)
+        if row.completed_at is not None:
+            return
         order = buy(session, row, customer_of(session, row, now), now)
         raise _QuotedError(due_of(session, order))
 
@@ -44,6 +54,7 @@ def quote(billing: Billing, checkout_id: str) -> Due:
         billing.database.write(work)
     except _QuotedError as quoted:
         return quoted.due
+    return None
 
 
 def submit(billing: Billing, checkout_id: str) -> Outcome:
@@ -58,8 +69,8 @@ def submit(billing: Billing, checkout_id: str) -> Outcome:
         if row.submitted_at is not None:
             return Outcome("waiting")
     due = quote(billing, checkout_id)
-    if due.amount == 0:
-        complete(billing, checkout_id, None)
+    if due is None or due.amount == 0:
+        complete(billing, checkout_id, _free)
         return Outcome("done")
     with billing.database.read() as session:
         purchase = _purchase(billing, session, session.get_one(Checkout, checkout_id), due)
@@ -93,9 +104,8 @@ def confirm(billing: Billing, checkout_id: str, reference: str | None) -> None:
         if row.provider != MANUAL:
             raise conflict(f"{checkout_id} is paid through {row.provider}")
         currency = row.currency or ""
-    due = quote(billing, checkout_id)
     key = f"{MANUAL}/{checkout_id}" + (f"/{reference}" if reference else "")
-    complete(billing, checkout_id, Paid(key, due.amount, currency, "bankTransfer"))
+    complete(billing, checkout_id, lambda due: Paid(key, due.amount, currency, "bankTransfer"))
 
 
 def look_for_payment(billing: Billing, checkout_id: str) -> bool:
@@ -108,12 +118,34 @@ def look_for_payment(billing: Billing, checkout_id: str) -> bool:
     paid = None if asked is None else billing.payments.paid(asked)
     if paid is None:
         return False
-    complete(billing, checkout_id, paid)
+    received(billing, checkout_id, paid)
     return True
 
 
-def complete(billing: Billing, checkout_id: str, paid: Paid | None) -> str:
-    """Customer, order, credits, invoice and payment, all or nothing, and only the first time. The order's id."""
+def received(billing: Billing, checkout_id: str, paid: Paid) -> None:
+    """Money of a purchase came from the provider. It is on record even where the order cannot be made.
+
+    Raises what buying raises; the same again, once the reason is gone, makes the order and pays it.
+    """
+    try:
+        complete(billing, checkout_id, lambda _: paid)
+    except ApiError as error:
+        log.error("paid, but there is no order", checkout=checkout_id, payment=paid.key, reason=str(error))
+        now = billing.clock()
+
+        def work(session: Session) -> None:
+            row = session.get_one(Checkout, checkout_id)
+            take_payment(session, customer_of(session, row, now), None, paid, now)
+
+        billing.database.write(work)
+        raise
+
+
+def complete(billing: Billing, checkout_id: str, paid_by: Callable[[Due], Paid | None]) -> str:
+    """Customer, order, credits, invoice and payment, all or nothing, and only the first time. The order's id.
+
+    paid_by: the payment, given what is due.
+    """
     now = billing.clock()
 
     def work(session: Session) -> str:
@@ -122,6 +154,7 @@ def complete(billing: Billing, checkout_id: str, paid: Paid | None) -> str:
             return row.order_id
         customer = customer_of(session, row, now)
         order = buy(session, row, customer, now)
+        paid = paid_by(due_of(session, order))
         if paid is not None:
             take_payment(session, customer, order, paid, now)
             remember(session, customer.id, billing.payments.name, paid, now)
@@ -132,7 +165,9 @@ def complete(billing: Billing, checkout_id: str, paid: Paid | None) -> str:
         tell(session, "billing-checkout-completed", row, now, billing.public_url)
         return order.id
 
-    return billing.database.write(work)
+    order_id = billing.database.write(work)
+    follow_up(billing, order_id, now)
+    return order_id
 
 
 def give_up_payment(billing: Billing, session_id: str) -> None:
@@ -140,9 +175,7 @@ def give_up_payment(billing: Billing, session_id: str) -> None:
     now = billing.clock()
 
     def work(session: Session) -> None:
-        row = session.scalar(
-            select(Checkout).where(Checkout.provider_session_id == session_id).with_for_update()
-        )
+        row = session.scalar(select(Checkout).where(Checkout.provider_session_id == session_id).with_for_update())
         if row is not None and row.completed_at is None:
             row.submitted_at = row.provider_session_id = row.provider_url = None
             row.updated_at = now
@@ -158,6 +191,11 @@ def archive(session: Session, row: Checkout, now: datetime) -> None:
         raise conflict(f"{row.id}: a payment is under way")
     if row.archived_at is None:
         row.archived_at = row.updated_at = now
+
+
+def _free(due: Due) -> None:
+    if due.amount:
+        raise conflict("the price has changed")
 
 
 def _purchase(billing: Billing, session: Session, row: Checkout, due: Due) -> Purchase:

@@ -18,6 +18,7 @@ T = TypeVar("T")
 _IN_HUNDREDTHS: Final = frozenset(("ISK", "UGX"))
 _LONGEST_TEXT: Final = 450
 _TIMEOUT: Final = 20
+_OLDEST_SECONDS: Final = 300
 _LOST: Final = ("checkout.session.expired", "checkout.session.async_payment_failed")
 _DONE: Final = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
 _EXPANDED: Final = "payment_intent.payment_method"
@@ -44,7 +45,7 @@ class StripePayments:
         self._stripe = stripe.StripeClient(
             api_key,
             base_addresses={} if api_base is None else {"api": api_base},
-            http_client=client or stripe.UrllibClient(timeout=_TIMEOUT),
+            http_client=client or stripe.RequestsClient(timeout=_TIMEOUT),
             max_network_retries=2,
         )
 
@@ -92,7 +93,10 @@ class StripePayments:
         """A webhook of Stripe's. What it says of a payment is asked for again: notices come late and out of order."""
         try:
             stripe.WebhookSignature.verify_header(
-                body.decode(), headers.get("stripe-signature", ""), self._signing_secret, stripe.Webhook.DEFAULT_TOLERANCE
+                body.decode(),
+                headers.get("stripe-signature", ""),
+                self._signing_secret,
+                stripe.Webhook.DEFAULT_TOLERANCE,
             )
             event = json.loads(body)
             kind, of = str(event["type"]), event["data"]["object"]

@@ -18,7 +18,9 @@ def tell_expired(billing: Billing) -> int:
 
     def work(session: Session) -> int:
         query = select(Checkout).where(is_in("expired", now), Checkout.expiry_told_at.is_(None))
-        rows = session.scalars(query.order_by(Checkout.expires_at).limit(_AT_ONCE).with_for_update(skip_locked=True)).all()
+        rows = session.scalars(
+            query.order_by(Checkout.expires_at).limit(_AT_ONCE).with_for_update(skip_locked=True)
+        ).all()
         for row in rows:
             row.expiry_told_at = now
             tell(session, "billing-checkout-expired", row, now, billing.public_url)

@@ -5,10 +5,13 @@ A line is rounded once, half a cent up (away from zero for credits), as people r
 
 from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
+from itertools import pairwise
+from typing import Final
 
 from billing.catalog.pricing import Pricing, RecurringPercentOfTotal, SimplePricePoint, Tier, UsageCostPlus, price_point
 
-CENTS = 100
+CENTS: Final = 100
+"""Minor units of a major one, and parts of a percentage."""
 
 
 def rounded(amount: Fraction) -> int:
@@ -83,7 +86,7 @@ def split_by_days(amount: int, of_days: int, cuts: list[int]) -> list[int]:
     """A whole amount cut after so many days each (ascending), so that the parts add up to it."""
     edges = [0, *cuts, of_days]
     until = [rounded(Fraction(amount * edge, of_days)) for edge in edges]
-    return [later - earlier for earlier, later in zip(until, until[1:], strict=False)]
+    return [later - earlier for earlier, later in pairwise(until)]
 
 
 def shown_quantity(quantity: Decimal) -> int:

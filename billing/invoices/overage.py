@@ -1,7 +1,6 @@
 """Credits spent beyond what there was, at the price that their grant names: what of it is billed, and what is not."""
 
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 
 from sqlalchemy import func, select
@@ -50,11 +49,11 @@ def overage_lines(session: Session, order: Order, now: datetime) -> list[tuple[d
         )
         amount = rounded(exact) - so_far
         if amount > 0:
-            credits = from_micro(sum(spent.values()))
+            burned = from_micro(sum(spent.values()))
             found.append(
                 (span.end, Drafted(
-                    f"{stem}{span.end.isoformat()}", "Overage", span, shown_quantity(Decimal(credits)), amount,
-                    details={"creditsSinceStart": decimal_text(credits), "billedBefore": so_far},
+                    f"{stem}{span.end.isoformat()}", "Overage", span, shown_quantity(burned), amount,
+                    details={"creditsSinceStart": decimal_text(burned), "billedBefore": so_far},
                 ))
             )  # fmt: skip
             so_far += amount
@@ -70,7 +69,7 @@ def _over(order: Order, now: datetime) -> list[Span]:
 
 def _spent(session: Session, grants: list[str], before: datetime) -> dict[str, int]:
     """Micro-credits of overage by grant, of usage before a moment; what was reversed does not count."""
-    found: dict[str, int] = {}
+    found = dict.fromkeys(grants, 0)
     for account, sign in ((LedgerEntry.debit_account, 1), (LedgerEntry.credit_account, -1)):
         query = (
             select(LedgerEntry.grant_id, func.sum(LedgerEntry.amount_micro))
@@ -78,5 +77,5 @@ def _spent(session: Session, grants: list[str], before: datetime) -> dict[str, i
             .group_by(LedgerEntry.grant_id)
         )
         for grant, amount in session.execute(query).all():
-            found[grant] = found.get(grant, 0) + sign * int(amount)
+            found[str(grant)] += sign * int(amount)
     return found

@@ -19,8 +19,8 @@ from billing.tables.orders import Order
 
 _BATCH: Final = 5_000
 
-_SCHEMA: Final = {
-    "window_key": pl.String, "customers": pl.List(pl.String), "products": pl.List(pl.String), "event": pl.String,
+_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "window_key": pl.String(), "customers": pl.List(pl.String), "products": pl.List(pl.String), "event": pl.String(),
     "since": pl.Datetime("us", "UTC"), "until": pl.Datetime("us", "UTC"),
 }  # fmt: skip
 

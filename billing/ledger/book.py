@@ -192,7 +192,7 @@ class Book:
                 if terms is None:
                     unknown.append(row[0])
                 else:
-                    self._take(Pool(*terms, *row[1:]))
+                    self._take(Pool(*(*terms, *row[1:])))
             for some in chunks(unknown):
                 self._add(_NAMED, {"names": some})
         self._sort()

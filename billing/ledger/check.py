@@ -119,7 +119,7 @@ def pending_sums() -> Select[Any]:
         .join_from(DEBITS, ENTRIES, and_(ENTRIES.c.signal_id == DEBITS.c.signal_id, ENTRIES.c.part == DEBITS.c.part))
         .where(of_revision)
         .group_by(DEBITS.c.signal_id, DEBITS.c.part)
-        .having(remaining > 0)
+        .having(remaining != 0)
     )
 
 
@@ -222,3 +222,11 @@ def _wallets(connection: Connection) -> Iterator[str]:
     )
     for row in connection.execute(query.where(found != WALLETS.c.unfunded_micro).limit(_MOST_SHOWN)):
         yield f"wallet {row.id}: {row.unfunded_micro} unfunded, its entries say {row.found}"
+    rows = select(PENDING.c.wallet_id.label("id"), _whole(PENDING.c.remaining_micro).label("sum"))
+    waiting = rows.group_by(PENDING.c.wallet_id).subquery()
+    kept = func.coalesce(waiting.c.sum, 0)
+    query = select(WALLETS.c.id, WALLETS.c.unfunded_micro, kept.label("kept")).outerjoin_from(
+        WALLETS, waiting, waiting.c.id == WALLETS.c.id
+    )
+    for row in connection.execute(query.where(kept != WALLETS.c.unfunded_micro).limit(_MOST_SHOWN)):
+        yield f"wallet {row.id}: {row.unfunded_micro} unfunded, its pending consumption comes to {row.kept}"

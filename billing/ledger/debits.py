@@ -1,6 +1,6 @@
 """Burn credits for signals: in bulk, each signal exactly once, whoever sends it and however often."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -52,17 +52,20 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     outcome = DebitOutcome()
     session.flush()
     known, fresh = _claim(session, debits)
-    todo = [each for each in debits if (each.signal_id, each.part) in fresh or _differs(each, known)]
+    news = fresh | {(each.signal_id, each.part) for each in debits if _differs(each, known)}
+    todo = [each for each in debits if (each.signal_id, each.part) in news]
     outcome.duplicates = len(debits) - len(todo)
     if not todo:
         return outcome
-    before = {key: known[key] for key in {(each.signal_id, each.part) for each in todo} if key in known}
+    before = {key: known[key] for key in news if key in known}
     wallets = {(each.customer_id, each.currency_id) for each in todo}
     book = Book(session, wallets | {(old.content[0], old.content[1]) for old in before.values()}, now)
     moments = [each.occurred_at for each in todo]
     book.load(min(*moments, now), max(*moments, now))
-    entries = _entries_of(book, before)
-    book.load_grants(entry.grant_id for moved in entries.values() for entry in moved if entry.grant_id)
+    for wallet in book.wallets.values():
+        if wallet.is_depleted and wallet.available(now) > 0:  # credits that have begun since it was last looked at
+            wallet.is_depleted = False
+            book.touch_wallet(wallet)
     revised: dict[_Key, Debit] = {}
     for each in todo:
         key = (each.signal_id, each.part)
@@ -74,14 +77,14 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
             outcome.duplicates += 1
             continue
         else:
-            _reverse(book, key, old, entries.pop(key, []))
+            _reverse(book, key, old)
             known[key] = _Known(old.revision + 1, each.content)
             revised[key] = each
             outcome.changed += 1
-        entries[key] = _burn(book, each, known[key].revision, outcome)
+        _burn(book, each, known[key].revision, outcome)
         outcome.done.append(each)
     _revise(book, revised, known)
-    _note_depletion(book, todo, outcome)
+    _note_depletion(book, outcome)
     book.write()
     tell(session, outcome, now)
     return outcome
@@ -131,37 +134,30 @@ def _read(session: Session, keys: Sequence[_Key]) -> dict[_Key, _Known]:
     return known
 
 
-def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list[Entry]:
-    """Note the entries of one debit; gives them."""
+def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> None:
+    """Note the entries of one debit."""
     wallet = book.wallets[wallet_id(each.customer_id, each.currency_id)]
     usage = Usage(
         each.customer_id, each.currency_id, each.occurred_at, each.signal_id, each.part, each.order_id,
         each.product_id, each.event_name,
     )  # fmt: skip
     stem = f"{each.signal_id}/{each.part}/{revision}"
-    entries: list[Entry] = []
     left = each.amount_micro
     for pool in wallet.pools:
         if not left:
-            return entries
-        if not pool.serves(each.seat_user_id):
-            continue
-        amount = min(left, pool.available(each.occurred_at))
+            return
+        amount = min(left, pool.available(each.occurred_at)) if pool.serves(each.seat_user_id) else 0
         if amount > 0:
-            entries.append(
-                book.move(f"{stem}/{len(entries)}", "spend", "grant", "spent", amount, usage, pool.id)
-            )  # fmt: skip
+            book.move(f"{stem}/{pool.id}", "spend", "grant", "spent", amount, usage, pool.id)
             pool.spend(amount, each.occurred_at)
             book.touch(pool)
             outcome.spent += amount
             left -= amount
     if not left:
-        return entries
+        return
     priced = _prices_overage(wallet, each)
     if priced is not None and priced.overage_price is not None:
-        entries.append(
-            book.move(f"{stem}/{len(entries)}", "overage", "overage", "spent", left, usage, priced.id)
-        )  # fmt: skip
+        book.move(f"{stem}/overage", "overage", "overage", "spent", left, usage, priced.id)
         if priced.overage == 0:
             outcome.overages.append(
                 Overage(each.customer_id, each.currency_id, priced.id, priced.order_id, priced.product_id, left,
@@ -170,8 +166,8 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
         priced.overage += left
         book.touch(priced)
         outcome.overage += left
-        return entries
-    entries.append(book.move(f"{stem}/{len(entries)}", "unfunded", "unfunded", "spent", left, usage))
+        return
+    book.move(f"{stem}/unfunded", "unfunded", "unfunded", "spent", left, usage)
     book.note_pending({
         "signal_id": each.signal_id, "part": each.part, "revision": revision, "wallet_id": wallet.id,
         "remaining_micro": left, "settlements": 0, "seat_user_id": each.seat_user_id, "order_id": each.order_id,
@@ -181,7 +177,6 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
     wallet.unfunded += left
     book.touch_wallet(wallet)
     outcome.unfunded += left
-    return entries
 
 
 def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
@@ -197,26 +192,22 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     return None
 
 
-def _entries_of(book: Book, before: Mapping[_Key, _Known]) -> dict[_Key, list[Entry]]:
-    """The entries that the debits as they stand have made, those that settled pending consumption too."""
-    found: dict[_Key, list[Entry]] = {}
-    for key, old in before.items():
-        found[key] = _standing(book, key, old.revision)
-    return found
-
-
 def _standing(book: Book, key: _Key, revision: int) -> list[Entry]:
+    """The entries that a debit as it stands has made, those that settled its pending consumption too."""
+    book.write()
     stem = f"{key[0]}/{key[1]}/{revision}/"
     query = select(*(ENTRIES.c[name] for name in Entry._fields)).where(
         ENTRIES.c.key > stem, ENTRIES.c.key < stem[:-1] + "0", ENTRIES.c.signal_id == key[0], ENTRIES.c.part == key[1]
     )  # fmt: skip
     rows: Sequence[Row[Any]] = book.connection.execute(query.order_by(ENTRIES.c.id)).all()
-    return [Entry(*row) for row in rows]
+    return [Entry._make(row) for row in rows]
 
 
-def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[Entry]) -> None:
+def _reverse(book: Book, key: _Key, old: _Known) -> None:
     """Move back what a debit has moved; credits that come free pay for what was waiting."""
     wallet = book.wallets[wallet_id(old.content[0], old.content[1])]
+    entries = _standing(book, key, old.revision)
+    book.load_grants(entry.grant_id for entry in entries if entry.grant_id)
     freed: dict[str, Pool] = {}
     waiting = 0
     for number, entry in enumerate(entries):
@@ -254,14 +245,12 @@ def _revise(book: Book, revised: Mapping[_Key, Debit], known: Mapping[_Key, _Kno
         book.connection.execute(_REVISE, rows)
 
 
-def _note_depletion(book: Book, debits: Iterable[Debit], outcome: DebitOutcome) -> None:
+def _note_depletion(book: Book, outcome: DebitOutcome) -> None:
     """Say once that a wallet has nothing left; again only after it had something."""
-    for name in sorted({wallet_id(each.customer_id, each.currency_id) for each in debits}):
-        wallet = book.wallets[name]
+    for _, wallet in sorted(book.wallets.items()):
         is_depleted = wallet.available(book.now) <= 0
-        if is_depleted == wallet.is_depleted:
-            continue
-        wallet.is_depleted = is_depleted
-        book.touch_wallet(wallet)
-        if is_depleted:
-            outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))
+        if is_depleted != wallet.is_depleted:
+            wallet.is_depleted = is_depleted
+            book.touch_wallet(wallet)
+            if is_depleted:
+                outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))

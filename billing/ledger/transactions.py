@@ -41,7 +41,7 @@ class Transaction:
     """A line of a customer's ledger; amount: credits, negative where they are fewer after it."""
 
     id: str
-    type: str
+    type: TransactionType
     amount: Decimal
     origin: str
     customer_id: str

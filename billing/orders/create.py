@@ -40,7 +40,7 @@ class NewLine:
 
 @dataclass(frozen=True, kw_only=True)
 class NewOrder:
-    """What is bought and how it is billed. Dates default to now and to no end; `subscription_terms` (months) ends it."""
+    """What is bought and how it is billed. Dates default to now and to no end; `subscription_terms`: months to it."""
 
     customer_id: str
     lines: Sequence[NewLine] = ()

@@ -113,12 +113,12 @@ def next_cycle(order: Order, segment: Segment, now: datetime) -> datetime | None
     return min((end for end in ends if segment.ends is None or end < segment.ends), default=None)
 
 
-def micro(credits: Decimal) -> int:
+def micro(amount: Decimal) -> int:
     """Credits in micro-credits. Raises the API's 400 for more than a grant can have."""
-    amount = int(credits * MICRO)
-    if amount > UNLIMITED:
-        raise invalid(f"creditBenefits: {credits} credits at once are more than {UNLIMITED // MICRO}")
-    return amount
+    scaled = int(amount * MICRO)
+    if scaled > UNLIMITED:
+        raise invalid(f"creditBenefits: {amount} credits at once are more than {UNLIMITED // MICRO}")
+    return scaled
 
 
 def _due(order: Order, of: Iterable[Segment], now: datetime) -> Iterator[Due]:

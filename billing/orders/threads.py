@@ -95,5 +95,4 @@ def override_months(order: Order) -> int | None:
     override = order.billing_frequency_override
     if not override:
         return None
-    custom = override.get("customMonths")
-    return int(custom) if override["frequency"] == "custom" else _OVERRIDES[override["frequency"]]
+    return int(override["customMonths"]) if override["frequency"] == "custom" else _OVERRIDES[override["frequency"]]

@@ -1,6 +1,6 @@
 """The tables of the business database, one module a subject; importing this package knows them all."""
 
-from billing.tables import audit, catalog, checkouts, customers, invoices, ledger, orders, webhooks
+from billing.tables import audit, catalog, checkouts, customers, invoices, ledger, orders, webhooks, xero
 from billing.tables.base import Base
 
-__all__ = ["Base", "audit", "catalog", "checkouts", "customers", "invoices", "ledger", "orders", "webhooks"]
+__all__ = ["Base", "audit", "catalog", "checkouts", "customers", "invoices", "ledger", "orders", "webhooks", "xero"]

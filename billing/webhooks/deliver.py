@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,8 +43,8 @@ class Sending:
     id: str
     name: str
     url: str
-    body: bytes
-    secrets: tuple[str, ...]
+    body: bytes = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 def claim(

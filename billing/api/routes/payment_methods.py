@@ -1,5 +1,8 @@
 """`/payment-methods`: how customers pay, kept by the payment provider."""
 
+from typing import Annotated
+
+from fastapi import Query
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,13 +23,16 @@ routes = router("payment methods")
 
 @routes.get("/payment-methods", response_model_exclude_none=True)
 def list_payment_methods(
-    billing: Shared, part: Paged, customerId: Text | None = None, externalCustomerId: Text | None = None  # noqa: N803
+    billing: Shared,
+    part: Paged,
+    customer_id: Annotated[Text | None, Query(alias="customerId")] = None,
+    external_customer_id: Annotated[Text | None, Query(alias="externalCustomerId")] = None,
 ) -> Listed[PaymentMethod]:
     """All ways to pay, or a customer's, the newest first."""
     query = select(Row).where(Row.deleted_at.is_(None)).order_by(Row.created_at.desc(), Row.id)
     with billing.database.read() as session:
-        if customerId is not None or externalCustomerId is not None:
-            query = query.where(Row.customer_id == _customer(session, customerId, externalCustomerId).id)
+        if customer_id is not None or external_customer_id is not None:
+            query = query.where(Row.customer_id == _customer(session, customer_id, external_customer_id).id)
         return listed(session, query, part, _shown)
 
 
@@ -103,7 +109,7 @@ def _customer(session: Session, customer_id: str | None, external_id: str | None
 
 
 def _shown(row: Row) -> PaymentMethod:
-    return PaymentMethod(
-        id=row.id, customer_id=row.customer_id, external_payment_method_id=row.external_id, type=row.type,
-        is_default=row.is_default, card=row.card, created_at=row.created_at,
-    )  # fmt: skip
+    fields = ("id", "customer_id", "type", "is_default", "card", "created_at")
+    return PaymentMethod.model_validate(
+        {name: getattr(row, name) for name in fields} | {"external_payment_method_id": row.external_id}
+    )

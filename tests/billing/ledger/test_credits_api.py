@@ -293,3 +293,13 @@ def test_numbers_in_json_are_exact_to_a_millionth(acme: Shop):
 
     assert answer.json()["grant"]["amountDecimal"] == "999999999.999999"
     assert balance(acme)["available"] == 999999999.999999
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%ED%A0%80", "'; DROP TABLE customers", "x" * 5000])
+def test_odd_names_are_no_error_of_ours(acme: Shop, name: str):
+    for path in ("balances", "pending-consumption"):
+        assert acme.api.get(f"/customers/{name}/credits/{path}").status_code in (400, 404)
+        assert acme.api.get(f"/customers/external/{name}/credits/{path}").status_code in (400, 404)
+    for field in ("customerId", "externalCustomerId", "creditsCurrencyId", "creditCurrencyKey", "orderId"):
+        answer = acme.api.get(f"/credits/transactions?{field}={name}")
+        assert answer.status_code in (200, 400), answer.text

@@ -217,6 +217,15 @@ def test_running_out_is_told_once_until_there_are_credits_again(acme: Shop):
     assert burn(acme, "s4", 2 * CREDIT).depleted
 
 
+def test_credits_that_begin_and_run_out_between_two_looks_run_out(acme: Shop):
+    give(acme, "g", CREDIT)
+    assert burn(acme, "s1", CREDIT).depleted
+    give(acme, "next", CREDIT, starts_at=NOW + timedelta(days=1))
+    acme.clock.forward(days=2)
+
+    assert burn(acme, "s2", CREDIT, occurred_at=acme.clock()).depleted
+
+
 def test_whoever_never_had_credits_does_not_run_out(acme: Shop):
     assert not burn(acme, "s1", CREDIT).depleted
 
@@ -250,6 +259,18 @@ def test_webhooks_hear_of_it(acme: Shop):
             "overage": whose | {"orderId": "ord_1", "credits": Decimal("1.5"), "unitPrice": 7, "incurredAt": at}
         },
     }
+
+
+def test_of_several_contents_in_one_bulk_the_last_one_counts(acme: Shop):
+    give(acme, "g", 10 * CREDIT)
+    burn(acme, "s1", CREDIT)
+    about = {"signal_id": "s1", "customer_id": "cus_acme", "currency_id": "cc_chat", "occurred_at": NOW}
+    bulk = [Debit(amount_micro=amount * CREDIT, **about) for amount in (1, 2, 1)]
+
+    outcome = acme.database.write(lambda session: debit(session, bulk, NOW))
+
+    assert (outcome.duplicates, outcome.changed) == (1, 2)
+    assert available(acme) == 9 * CREDIT
 
 
 def test_two_prices_of_one_signal_are_debited_by_themselves(acme: Shop):

@@ -47,7 +47,7 @@ def _below(path: str, who: Callable[[str], Find]) -> None:
         billing: Shared,
         find: Annotated[Find, Depends(who)],
         body: CreditGrantCreate,
-        idempotency_key: Annotated[str | None, Header(max_length=255)] = None,
+        idempotency_key: Annotated[str | None, Header(max_length=255, pattern=r"^[^\x00]*$")] = None,
     ) -> GrantCustomerCredits:
         """Give credits, spendable at once. With an `Idempotency-Key`, the same request makes one grant only."""
         now = billing.clock()

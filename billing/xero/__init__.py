@@ -1,0 +1,1 @@
+"""Invoices and payments go to Xero, where the books are kept. One way, and each of them once."""
