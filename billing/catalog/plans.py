@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing.api.errors import invalid
 from billing.api.schemas.plans import PlanAttributeInput, PlanCreate, PlanUpdate, UpgradePathUpdate
+from billing.catalog.changes import prices_changed
 from billing.catalog.find import product_by_id
 from billing.catalog.terms import benefit_terms, pricing_terms
 from billing.ids import new_id
@@ -27,14 +28,15 @@ def create(session: Session, body: PlanCreate, now: datetime) -> Plan:
     )  # fmt: skip
     session.add(plan)
     _replace_attributes(session, product, plan, body.attributes)
+    session.flush()
     if body.is_default:
         _make_default(session, plan, now)
-    session.flush()
+        prices_changed(session, product.id, now)
     return plan
 
 
-def update(session: Session, plan: Plan, body: PlanUpdate, now: datetime) -> bool:
-    """Change what the body gives, and flush; whether what the product's buyers get may be another thing now."""
+def update(session: Session, plan: Plan, body: PlanUpdate, now: datetime) -> None:
+    """Change what the body gives, and flush; running orders follow. Raises the API's 400 for what cannot be."""
     given = body.model_fields_set
     if "external_id" in given and body.external_id != plan.external_id:
         _check_free(session, body.external_id)
@@ -58,7 +60,8 @@ def update(session: Session, plan: Plan, body: PlanUpdate, now: datetime) -> boo
     if body.attributes is not None:
         _replace_attributes(session, product_by_id(session, plan.product_id), plan, body.attributes)
     session.flush()
-    return body.attributes is not None or plan.is_default != was_default
+    if body.attributes is not None or plan.is_default != was_default:
+        prices_changed(session, plan.product_id, now)
 
 
 def order_upgrades(session: Session, body: UpgradePathUpdate, now: datetime) -> list[Plan]:
@@ -109,6 +112,7 @@ def _replace_attributes(session: Session, product: Product, plan: Plan, wanted: 
 
 
 def _make_default(session: Session, plan: Plan, now: datetime) -> None:
+    session.get_one(Product, plan.product_id, with_for_update=True)  # one at a time
     others = select(Plan).where(Plan.product_id == plan.product_id, Plan.id != plan.id, Plan.is_default)
     for other in session.scalars(others):
         other.is_default = False

@@ -182,7 +182,7 @@ class UsagePrepaidCredits(_Event):
 
 
 class UsageBracketedPrepaidCredits(_Event):
-    """Credits that an event burns by the bracket of its quantity; quantities beyond the last bracket belong to it."""
+    """Credits that an event burns by the bracket of its quantity; what lies beyond the last bracket has no price."""
 
     pricing_model: ClassVar[PricingModel] = "BracketedPrepaidCredits"
     pricing_type: Literal["UsageBracketedPrepaidCredits"]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from billing.api.errors import invalid
 from billing.api.schemas.products import AttributeUpsert, ProductCreate, ProductUpdate
+from billing.catalog.changes import prices_changed
 from billing.catalog.terms import benefit_terms, pricing_terms
 from billing.ids import new_id
 from billing.tables.catalog import Product, ProductAttribute
@@ -48,6 +49,7 @@ def update(session: Session, product: Product, body: ProductUpdate, now: datetim
     product.updated_at = now
     if body.product_attributes:
         upsert_attributes(session, product, body.product_attributes, now)
+        prices_changed(session, product.id, now)
     session.flush()
 
 

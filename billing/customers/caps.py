@@ -7,15 +7,18 @@ UTC on the day of the month of the version's start (in shorter months on their l
 import calendar
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from billing.api.schemas.customer_units import ReachedCap, Window
 from billing.customers.units import Tree
 from billing.ids import new_id
 from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap
 from billing.tables.ledger import CreditDebit, LedgerEntry
+from billing.units import from_micro
+from billing.webhooks.emit import emit
 
 SPENT: Final = "spent"
 """The ledger's account of what was burned, whatever bore it."""
@@ -66,7 +69,7 @@ def _begin(month: int, day: int) -> datetime:
     year, month_of_year = divmod(month, 12)
     if year < 1:
         return datetime.min.replace(tzinfo=UTC)
-    if year > 9999:  # noqa: PLR2004
+    if year > 9999:
         return datetime.max.replace(tzinfo=UTC)
     last = calendar.monthrange(year, month_of_year + 1)[1]
     return datetime(year, month_of_year + 1, min(day, last), tzinfo=UTC)
@@ -113,7 +116,7 @@ def end(session: Session, caps: Iterable[CustomerUnitCap], now: datetime) -> int
 
 
 def used_in(session: Session, tree: Tree, unit: CustomerUnit, currency_id: str, period: Period) -> int:
-    """Micro-credits burned in a period by the unit and all below it; by anyone of the customer's where it is the root."""
+    """Micro-credits burned in a period by the unit and all below it; by the whole customer where it is the root."""
     if unit.parent_id is None:
         moved = case((LedgerEntry.credit_account == SPENT, LedgerEntry.amount_micro), else_=-LedgerEntry.amount_micro)
         query = select(func.sum(moved)).where(
@@ -135,7 +138,10 @@ def used_in(session: Session, tree: Tree, unit: CustomerUnit, currency_id: str, 
 
 
 def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) -> list[Reached]:
-    """The caps that are full after these debits (which are in the ledger already), each once in its period. Flushed."""
+    """The caps that are full after these debits (which are in the ledger already), each once in its period.
+
+    Flushed, and told to whoever has a webhook for it.
+    """
     session.flush()
     named = {each.customer_id for each in debits}
     query = select(CustomerUnitCap).where(CustomerUnitCap.customer_id.in_(named))
@@ -147,8 +153,24 @@ def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) ->
         for customer_id, of_customer in caps.items()
         for found in _crossed(session, customer_id, of_customer, [d for d in debits if d.customer_id == customer_id])
     ]
+    for each in reached:
+        emit(session, "billing-credit-cap-reached", each.unit.id, _told(each, now), now)
     session.flush()
     return reached
+
+
+def _told(reached: Reached, now: datetime) -> dict[str, Any]:
+    body = ReachedCap(
+        external_customer_unit_id=reached.unit.external_id,
+        customer_id=reached.customer.id,
+        external_customer_id=reached.customer.external_id,
+        credits_currency_id=reached.cap.currency_id,
+        amount=from_micro(reached.cap.amount_micro),
+        used=from_micro(reached.used_micro),
+        window=Window(start=reached.period.start, end=reached.period.end),
+        reached_at=now,
+    )
+    return body.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _crossed(
@@ -163,7 +185,8 @@ def _crossed(
             if cap is None:
                 continue
             period = period_at(cap.effective_from, each.occurred_at)
-            if (cap.id, period.start) in looked_at or cap.reached_period == period.start:
+            reported = cap.reached_period is not None and cap.reached_period >= period.start
+            if reported or (cap.id, period.start) in looked_at:
                 continue
             looked_at.add((cap.id, period.start))
             used = used_in(session, tree, unit, each.currency_id, period)
@@ -179,5 +202,5 @@ def _bearers(tree: Tree, key: str | None) -> list[CustomerUnit]:
     return line if tree.root is None or tree.root in line else [*line, tree.root]
 
 
-def _of(unit: CustomerUnit, currency_id: str) -> tuple[object, ...]:
+def _of(unit: CustomerUnit, currency_id: str) -> tuple[ColumnElement[bool], ...]:
     return (CustomerUnitCap.unit_id == unit.id, CustomerUnitCap.currency_id == currency_id)

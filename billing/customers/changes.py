@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from billing.api.errors import invalid
 from billing.api.schemas.customers import CustomerCreate, CustomerUpdate
 from billing.customers.create import new_customer
-from billing.customers.find import customer_of_external
+from billing.customers.find import customer_of_external, hold
 from billing.tables.customers import Contact, Customer, CustomerAlias, CustomerGroupMember
 from billing.tables.orders import Order
 
-_CLEARABLE: Final = ("legal_name", "email", "phone", "website", "vat_number", "churn_date")
-_KEPT: Final = ("name", "creation_state", "default_currency")
+_CLEARABLE: Final[tuple[str, ...]] = ("legal_name", "email", "phone", "website", "vat_number", "churn_date")
+_KEPT: Final[tuple[str, ...]] = ("name", "creation_state", "default_currency")
 
 
 def create(session: Session, body: CustomerCreate, now: datetime) -> Customer:
@@ -85,7 +85,7 @@ def _columns(
     session: Session, body: CustomerCreate | CustomerUpdate, customer: Customer | None = None
 ) -> dict[str, Any]:
     given = body.model_fields_set
-    columns = {name: getattr(body, name) for name in (*_CLEARABLE, "external_id") if name in given}
+    columns: dict[str, Any] = {name: getattr(body, name) for name in (*_CLEARABLE, "external_id") if name in given}
     columns |= {name: getattr(body, name) for name in _KEPT if name in given and getattr(body, name) is not None}
     if "billing_address" in given:
         columns["billing_address"] = body.billing_address and body.billing_address.model_dump(
@@ -99,12 +99,15 @@ def _columns(
 
 
 def _parent(session: Session, parent_id: str, customer: Customer | None) -> str:
-    above = session.get(Customer, parent_id)
+    # Held on the way up: of two that put each other below themselves, one waits, or is undone and tried again.
+    if customer is not None:
+        hold(session, customer)
+    above = session.get(Customer, parent_id, with_for_update=True)
     if above is None or above.deleted_at is not None:
         raise invalid(f"parentCustomerId: no customer {parent_id!r}")
     step: Customer | None = above
     while step is not None:
         if customer is not None and step.id == customer.id:
             raise invalid(f"parentCustomerId: {parent_id!r} is the customer itself, or below it")
-        step = None if step.parent_id is None else session.get(Customer, step.parent_id)
+        step = None if step.parent_id is None else session.get(Customer, step.parent_id, with_for_update=True)
     return above.id

@@ -1,13 +1,13 @@
 """Changes of contacts."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.api.errors import invalid, not_found
-from billing.api.schemas.contacts import ContactCreate, ContactUpdate
+from billing.api.schemas.contacts import ContactAddress, ContactCreate, ContactUpdate
 from billing.ids import new_id
 from billing.tables.customers import Contact, Customer
 
@@ -31,12 +31,11 @@ def contact_by_external_id(session: Session, external_id: str) -> Contact:
 
 
 def create(session: Session, body: ContactCreate, now: datetime) -> Contact:
-    """A new contact, flushed. Raises the API's 400 for a customer that there is not, or an external id that is taken."""
+    """A new contact, flushed. Raises the API's 400 for an unknown customer, or an external id that is taken."""
     contact = Contact(
-        id=new_id("con"), customer_id=_customer(session, body.customer_id), external_id=_free(session, body.external_id),
-        first_name=body.first_name or "", last_name=body.last_name or "", email=body.email, phone=body.phone,
-        billing_address=body.billing_address and body.billing_address.model_dump(by_alias=True, exclude_none=True),
-        roles=body.roles or [], created_at=now, updated_at=now,
+        id=new_id("con"), customer_id=_customer(session, body.customer_id), email=body.email, phone=body.phone,
+        external_id=_free(session, body.external_id), first_name=body.first_name or "", last_name=body.last_name or "",
+        billing_address=_address(body.billing_address), roles=body.roles or [], created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(contact)
     session.flush()
@@ -58,12 +57,15 @@ def update(session: Session, contact: Contact, body: ContactUpdate, now: datetim
     if "phone" in given:
         contact.phone = body.phone
     if "billing_address" in given:
-        address = body.billing_address
-        contact.billing_address = address and address.model_dump(by_alias=True, exclude_none=True)
+        contact.billing_address = _address(body.billing_address)
     if "roles" in given:
         contact.roles = body.roles or []
     contact.updated_at = now
     session.flush()
+
+
+def _address(address: ContactAddress | None) -> dict[str, Any] | None:
+    return None if address is None else address.model_dump(by_alias=True, exclude_none=True)
 
 
 def _customer(session: Session, customer_id: str) -> str:

@@ -37,5 +37,10 @@ def customer_of_external(session: Session, external_id: str) -> Customer | None:
     return None if alias is None else session.get(Customer, alias.customer_id)
 
 
+def hold(session: Session, customer: Customer) -> None:
+    """Keep others from changing the customer, its units and caps, or what is above it, until this transaction ends."""
+    session.refresh(customer, with_for_update=True)
+
+
 def _living(customer: Customer | None) -> Customer | None:
     return customer if customer is not None and customer.deleted_at is None else None

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from billing.api.errors import conflict, not_found
 from billing.api.schemas.customer_units import UnitCreate, UnitUpdate
+from billing.customers.find import hold
 from billing.customers.seat_billing import refuse_seat_billing
 from billing.customers.unit_keys import is_unit_key
 from billing.ids import new_id
@@ -67,6 +68,7 @@ def unit_of(session: Session, customer: Customer, key: str) -> CustomerUnit:
 
 def create(session: Session, customer: Customer, body: UnitCreate, now: datetime) -> CustomerUnit:
     """A new unit, flushed. Raises the API's 409 where the tree has no place for it."""
+    hold(session, customer)
     refuse_seat_billing(session, customer, now)
     tree = Tree(session, customer.id)
     if tree.get(body.external_id) is not None:
@@ -106,6 +108,8 @@ def add_root(session: Session, customer: Customer, now: datetime) -> None:
 
 def update(session: Session, customer: Customer, unit: CustomerUnit, body: UnitUpdate, now: datetime) -> None:
     """Change what the body gives, and flush. Raises the API's 409 for a move that cannot be."""
+    hold(session, customer)
+    session.refresh(unit)
     if unit.status == DELETED:
         raise conflict(f"{unit.external_id!r} is deleted", "CUSTOMER_UNIT_DELETED")
     given = body.model_fields_set
@@ -123,6 +127,8 @@ def update(session: Session, customer: Customer, unit: CustomerUnit, body: UnitU
 
 def remove(session: Session, customer: Customer, unit: CustomerUnit, now: datetime) -> None:
     """Delete a unit softly, and flush. Raises the API's 409 while it has active ones below it, or a cap."""
+    hold(session, customer)
+    session.refresh(unit)
     if unit.status == DELETED:
         return
     child = next((each for each in Tree(session, customer.id).units if _is_child(each, unit)), None)

@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from billing.ledger.terms import Pool
+from billing.ledger.bulk import insert_rows
+from billing.ledger.terms import OPEN, Pool
 from billing.tables import ledger as tables
 
 ENTRIES: Final[Table] = tables.LedgerEntry.__table__  # type: ignore[assignment]
@@ -26,12 +27,19 @@ DEBITS: Final[Table] = tables.CreditDebit.__table__  # type: ignore[assignment]
 MOST_NAMES: Final = 500
 """Ids that one query names at most."""
 
-_POOL: Final = (
+_TERMS: Final = (
     GRANTS.c.id, GRANTS.c.key, GRANTS.c.wallet_id, GRANTS.c.amount_micro, GRANTS.c.is_infinite, GRANTS.c.starts_at,
     GRANTS.c.main_end, GRANTS.c.last_end, GRANTS.c.rollover_micro, GRANTS.c.origin, GRANTS.c.priority,
     GRANTS.c.order_id, GRANTS.c.product_id, GRANTS.c.seat_user_id, GRANTS.c.overage_unit_price, GRANTS.c.created_at,
+)  # fmt: skip
+_SUMS: Final = (
     TOTALS.c.status, TOTALS.c.inside_micro, TOTALS.c.rollover_spent_micro, TOTALS.c.overage_micro, TOTALS.c.void_micro,
 )  # fmt: skip
+_POOL: Final = (*_TERMS, *_SUMS)
+
+_MOST_KNOWN: Final = 100_000
+_known_terms: dict[str, tuple[Any, ...]] = {}
+"""Terms of grants that were read before. They never change, and ids are never used again, so what is here is right."""
 
 _SET_TOTALS: Final = (
     update(TOTALS)
@@ -62,6 +70,26 @@ class Usage(NamedTuple):
     order_id: str | None = None
     product_id: str | None = None
     event_name: str | None = None
+
+
+class Entry(NamedTuple):
+    """An entry as it is written; the last columns are those of `Usage`."""
+
+    key: str
+    kind: str
+    debit_account: str
+    credit_account: str
+    amount_micro: int
+    grant_id: str | None
+    recorded_at: datetime
+    customer_id: str
+    currency_id: str
+    occurred_at: datetime
+    signal_id: str | None
+    part: str | None
+    order_id: str | None
+    product_id: str | None
+    event_name: str | None
 
 
 class Wallet:
@@ -96,6 +124,9 @@ def pool_of(row: Sequence[Any]) -> Pool:
     """A grant as a row of `pools` has it."""
     terms = list(row[: len(_POOL)])
     terms[8] = terms[8] or 0
+    if len(_known_terms) >= _MOST_KNOWN:
+        _known_terms.clear()
+    _known_terms[terms[0]] = tuple(terms[: len(_TERMS)])
     return Pool(*terms)
 
 
@@ -103,6 +134,27 @@ def insert_missing(connection: Connection, table: Table) -> Any:
     """An INSERT that leaves rows alone whose key is there already."""
     kind = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
     return kind(table).on_conflict_do_nothing()
+
+
+_LOCK: Final = (
+    select(WALLETS).where(WALLETS.c.id.in_(bindparam("names", expanding=True))).order_by(WALLETS.c.id).with_for_update()
+)
+_NAMED: Final = pools().where(GRANTS.c.id.in_(bindparam("names", expanding=True)))
+_USABLE: Final = (
+    select(GRANTS.c.id, *_SUMS)
+    .join_from(GRANTS, TOTALS, TOTALS.c.grant_id == GRANTS.c.id)
+    .where(
+        GRANTS.c.wallet_id.in_(bindparam("names", expanding=True)),
+        TOTALS.c.status == OPEN,
+        or_(
+            GRANTS.c.is_infinite,
+            GRANTS.c.overage_unit_price.is_not(None),
+            GRANTS.c.amount_micro > TOTALS.c.inside_micro + TOTALS.c.rollover_spent_micro,
+        ),
+        GRANTS.c.starts_at <= bindparam("until"),
+        or_(GRANTS.c.last_end.is_(None), GRANTS.c.last_end > bindparam("since")),
+    )
+)
 
 
 class Book:
@@ -115,7 +167,7 @@ class Book:
         self.now = now
         self.wallets: dict[str, Wallet] = {}
         self.pools: dict[str, Pool] = {}
-        self._entries: list[dict[str, Any]] = []
+        self._entries: list[Entry] = []
         self._pending: list[dict[str, Any]] = []
         self._totals: dict[str, Pool] = {}
         self._changed: dict[str, Wallet] = {}
@@ -133,25 +185,22 @@ class Book:
 
     def load(self, since: datetime, until: datetime) -> None:
         """Read the grants that may be spent at a moment between the two, or that price overage then."""
-        usable = or_(
-            GRANTS.c.is_infinite,
-            GRANTS.c.overage_unit_price.is_not(None),
-            GRANTS.c.amount_micro > TOTALS.c.inside_micro + TOTALS.c.rollover_spent_micro,
-        )
-        query = pools().where(
-            TOTALS.c.status == "open",
-            usable,
-            GRANTS.c.starts_at <= until,
-            or_(GRANTS.c.last_end.is_(None), GRANTS.c.last_end > since),
-        )
         for names in chunks(list(self.wallets)):
-            self._add(query.where(GRANTS.c.wallet_id.in_(names)))
+            unknown = []
+            for row in self.connection.execute(_USABLE, {"names": names, "since": since, "until": until}).all():
+                terms = _known_terms.get(row[0])
+                if terms is None:
+                    unknown.append(row[0])
+                else:
+                    self._take(Pool(*(*terms, *row[1:])))
+            for some in chunks(unknown):
+                self._add(_NAMED, {"names": some})
         self._sort()
 
     def load_grants(self, ids: Iterable[str]) -> None:
         """Read these grants too, whatever their state."""
         for names in chunks(sorted(set(ids) - self.pools.keys())):
-            self._add(pools().where(GRANTS.c.id.in_(names)))
+            self._add(_NAMED, {"names": names})
         self._sort()
 
     def add(self, pool: Pool) -> None:
@@ -162,15 +211,9 @@ class Book:
 
     def move(
         self, key: str, kind: str, debit: str, credit: str, amount: int, usage: Usage, grant_id: str | None = None
-    ) -> dict[str, Any]:
+    ) -> Entry:
         """Note an entry."""
-        entry = {
-            "key": key, "kind": kind, "debit_account": debit, "credit_account": credit, "amount_micro": amount,
-            "grant_id": grant_id, "recorded_at": self.now,
-            "customer_id": usage.customer_id, "currency_id": usage.currency_id, "occurred_at": usage.occurred_at,
-            "signal_id": usage.signal_id, "part": usage.part, "order_id": usage.order_id,
-            "product_id": usage.product_id, "event_name": usage.event_name,
-        }  # fmt: skip
+        entry = Entry(key, kind, debit, credit, amount, grant_id, self.now, *usage)
         self._entries.append(entry)
         return entry
 
@@ -195,7 +238,7 @@ class Book:
         """Put everything noted so far into the database."""
         run = self.connection.execute
         if self._entries:
-            run(insert(ENTRIES), self._entries)
+            insert_rows(self.connection, ENTRIES, Entry._fields, self._entries)
             self._entries = []
         if self._pending:
             run(insert(PENDING), self._pending)
@@ -216,20 +259,22 @@ class Book:
 
     def _lock(self, ids: Sequence[str]) -> None:
         for names in chunks(ids):
-            query = select(WALLETS).where(WALLETS.c.id.in_(names)).order_by(WALLETS.c.id).with_for_update()
-            for row in self.connection.execute(query):
+            for row in self.connection.execute(_LOCK, {"names": names}):
                 self.wallets[row.id] = Wallet(row)
 
-    def _add(self, query: Select[Any]) -> None:
-        for row in self.connection.execute(query):
-            if row.id not in self.pools:
-                pool = pool_of(row)
-                self.pools[pool.id] = pool
-                self.wallets[pool.wallet_id].pools.append(pool)
+    def _add(self, query: Select[Any], given: dict[str, Any]) -> None:
+        for row in self.connection.execute(query, given):
+            self._take(pool_of(row))
+
+    def _take(self, pool: Pool) -> None:
+        if pool.id not in self.pools:
+            self.pools[pool.id] = pool
+            self.wallets[pool.wallet_id].pools.append(pool)
 
     def _sort(self) -> None:
         for wallet in self.wallets.values():
-            wallet.pools.sort(key=lambda pool: pool.order)
+            if len(wallet.pools) > 1:
+                wallet.pools.sort(key=lambda pool: pool.order)
 
 
 def chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:

@@ -8,7 +8,20 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sqlalchemy import (
-    BigInteger, Connection, Select, String, and_, case, cast, delete, func, insert, literal, or_, select, update,
+    BigInteger,
+    Connection,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
 )  # fmt: skip
 from sqlalchemy.orm import Session
 
@@ -56,7 +69,7 @@ def grant_sums() -> Select[Any]:
     """Per grant what `credit_grant_totals` keeps, from the entries."""
     source, target, amount = ENTRIES.c.debit_account, ENTRIES.c.credit_account, ENTRIES.c.amount_micro
     spends = and_(source == "grant", target.in_(("spent", "unfunded")))
-    returns = and_(target.in_(("grant", VOID)), source.in_(("spent", "unfunded")))
+    returns = and_(target == "grant", source.in_(("spent", "unfunded")))
     moment = case((ENTRIES.c.occurred_at < GRANTS.c.starts_at, GRANTS.c.starts_at), else_=ENTRIES.c.occurred_at)
     is_inside = or_(GRANTS.c.main_end.is_(None), moment < GRANTS.c.main_end)
     spent = case((spends, amount), (returns, -amount), else_=0)
@@ -106,7 +119,7 @@ def pending_sums() -> Select[Any]:
         .join_from(DEBITS, ENTRIES, and_(ENTRIES.c.signal_id == DEBITS.c.signal_id, ENTRIES.c.part == DEBITS.c.part))
         .where(of_revision)
         .group_by(DEBITS.c.signal_id, DEBITS.c.part)
-        .having(remaining > 0)
+        .having(remaining != 0)
     )
 
 
@@ -209,3 +222,11 @@ def _wallets(connection: Connection) -> Iterator[str]:
     )
     for row in connection.execute(query.where(found != WALLETS.c.unfunded_micro).limit(_MOST_SHOWN)):
         yield f"wallet {row.id}: {row.unfunded_micro} unfunded, its entries say {row.found}"
+    rows = select(PENDING.c.wallet_id.label("id"), _whole(PENDING.c.remaining_micro).label("sum"))
+    waiting = rows.group_by(PENDING.c.wallet_id).subquery()
+    kept = func.coalesce(waiting.c.sum, 0)
+    query = select(WALLETS.c.id, WALLETS.c.unfunded_micro, kept.label("kept")).outerjoin_from(
+        WALLETS, waiting, waiting.c.id == WALLETS.c.id
+    )
+    for row in connection.execute(query.where(kept != WALLETS.c.unfunded_micro).limit(_MOST_SHOWN)):
+        yield f"wallet {row.id}: {row.unfunded_micro} unfunded, its pending consumption comes to {row.kept}"

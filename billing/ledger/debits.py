@@ -1,101 +1,28 @@
 """Burn credits for signals: in bulk, each signal exactly once, whoever sends it and however often."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from billing.ledger.book import DEBITS, ENTRIES, Book, Usage, Wallet, chunks, insert_missing, wallet_id
+from billing.ledger.book import DEBITS, ENTRIES, Book, Entry, Usage, Wallet, chunks, insert_missing, wallet_id
+from billing.ledger.bulk import insert_rows
+from billing.ledger.news import tell
+from billing.ledger.outcome import LARGEST_DEBIT, Debit, DebitOutcome, Depleted, Overage
 from billing.ledger.settling import settle
-from billing.ledger.terms import UNLIMITED, Pool
+from billing.ledger.terms import OPEN, VOID, Pool
 
-LARGEST_DEBIT: Final = UNLIMITED
-"""Micro-credits that one debit may be."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Debit:
-    """What a signal burns. Raises ValueError for an amount below 0 or above LARGEST_DEBIT.
-
-    part: which of several prices of the signal this is (without slashes); each is debited by itself. An amount of 0
-    is how a signal comes to burn nothing any more.
-    """
-
-    signal_id: str
-    customer_id: str
-    currency_id: str
-    amount_micro: int
-    occurred_at: datetime
-    event_name: str | None = None
-    product_id: str | None = None
-    order_id: str | None = None
-    seat_user_id: str | None = None
-    customer_unit_id: str | None = None
-    part: str = ""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.amount_micro <= LARGEST_DEBIT:
-            raise ValueError(f"a debit of {self.amount_micro} micro-credits: must be from 0 to {LARGEST_DEBIT}")
-        if "/" in self.part:
-            raise ValueError(f"part {self.part!r}: must be without slashes")
-
-    @property
-    def content(self) -> tuple[Any, ...]:
-        """What makes two debits of a signal the same, in the order of `_CONTENT`."""
-        return (
-            self.customer_id, self.currency_id, self.amount_micro, self.occurred_at, self.event_name,
-            self.product_id, self.order_id, self.seat_user_id, self.customer_unit_id,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Depleted:
-    """A wallet of which nothing is available any more."""
-
-    customer_id: str
-    currency_id: str
-
-
-@dataclass(frozen=True)
-class Overage:
-    """The first usage beyond a grant's credits, at a price."""
-
-    customer_id: str
-    currency_id: str
-    grant_id: str
-    order_id: str | None
-    product_id: str | None
-    amount_micro: int
-    unit_price: Decimal
-
-
-@dataclass
-class DebitOutcome:
-    """applied: debits that are new; duplicates: known ones; changed: known ones whose content was another.
-
-    spent, overage, unfunded: micro-credits of the applied and changed ones, by what bears them. depleted, overages:
-    what just happened for the first time (`Overage`: of a grant). done: the debits behind applied and changed.
-    """
-
-    applied: int = 0
-    duplicates: int = 0
-    changed: int = 0
-    spent: int = 0
-    overage: int = 0
-    unfunded: int = 0
-    depleted: list[Depleted] = field(default_factory=list)
-    overages: list[Overage] = field(default_factory=list)
-    done: list[Debit] = field(default_factory=list)
-
+__all__ = ["LARGEST_DEBIT", "Debit", "DebitOutcome", "debit"]
 
 _CONTENT: Final = (
     "customer_id", "currency_id", "amount_micro", "occurred_at", "event_name", "product_id", "order_id",
     "seat_user_id", "customer_unit_id",
 )  # fmt: skip
+
+_COLUMNS: Final = ("signal_id", "part", "revision", *_CONTENT)
 
 _REVISE: Final = (
     update(DEBITS)
@@ -125,17 +52,20 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     outcome = DebitOutcome()
     session.flush()
     known, fresh = _claim(session, debits)
-    todo = [each for each in debits if (each.signal_id, each.part) in fresh or _differs(each, known)]
+    news = fresh | {(each.signal_id, each.part) for each in debits if _differs(each, known)}
+    todo = [each for each in debits if (each.signal_id, each.part) in news]
     outcome.duplicates = len(debits) - len(todo)
     if not todo:
         return outcome
-    before = {key: known[key] for key in {(each.signal_id, each.part) for each in todo} if key in known}
+    before = {key: known[key] for key in news if key in known}
     wallets = {(each.customer_id, each.currency_id) for each in todo}
     book = Book(session, wallets | {(old.content[0], old.content[1]) for old in before.values()}, now)
     moments = [each.occurred_at for each in todo]
     book.load(min(*moments, now), max(*moments, now))
-    entries = _entries_of(book, before)
-    book.load_grants(entry["grant_id"] for moved in entries.values() for entry in moved if entry["grant_id"])
+    for wallet in book.wallets.values():
+        if wallet.is_depleted and wallet.available(now) > 0:  # credits that have begun since it was last looked at
+            wallet.is_depleted = False
+            book.touch_wallet(wallet)
     revised: dict[_Key, Debit] = {}
     for each in todo:
         key = (each.signal_id, each.part)
@@ -147,15 +77,16 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
             outcome.duplicates += 1
             continue
         else:
-            _reverse(book, key, old, entries.pop(key, []))
+            _reverse(book, key, old)
             known[key] = _Known(old.revision + 1, each.content)
             revised[key] = each
             outcome.changed += 1
-        entries[key] = _burn(book, each, known[key].revision, outcome)
+        _burn(book, each, known[key].revision, outcome)
         outcome.done.append(each)
     _revise(book, revised, known)
-    _note_depletion(book, todo, outcome)
+    _note_depletion(book, outcome)
     book.write()
+    tell(session, outcome, now)
     return outcome
 
 
@@ -172,22 +103,21 @@ def _claim(session: Session, debits: Sequence[Debit]) -> tuple[dict[_Key, _Known
     firsts: dict[_Key, Debit] = {}
     for each in debits:
         firsts.setdefault((each.signal_id, each.part), each)
-    keys = sorted(firsts)
+    keys = sorted(firsts)  # in one order everywhere, so that no two transactions wait for each other
+    connection = session.connection()
+    rows = [(*key, 0, *firsts[key].content) for key in keys]
+    attempt = connection.begin_nested()
+    if insert_rows(connection, DEBITS, _COLUMNS, rows, skip=True) == len(rows):
+        attempt.commit()
+        return {}, set(keys)  # as nearly always: none was known
+    attempt.rollback()
     known = _read(session, keys)
-    fresh = [key for key in keys if key not in known]
+    fresh = [dict(zip(_COLUMNS, row, strict=True)) for key, row in zip(keys, rows, strict=True) if key not in known]
     if not fresh:
         return known, set()
-    connection = session.connection()
-    rows = [
-        {"signal_id": key[0], "part": key[1], "revision": 0} | dict(zip(_CONTENT, firsts[key].content, strict=True))
-        for key in fresh
-    ]
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert(DEBITS), rows)  # we are the only writer
-        return known, set(fresh)
     claim = insert_missing(connection, DEBITS).returning(DEBITS.c.signal_id, DEBITS.c.part)
-    ours = {(row.signal_id, row.part) for row in connection.execute(claim, rows)}
-    theirs = [key for key in fresh if key not in ours]
+    ours = {(row.signal_id, row.part) for row in connection.execute(claim, fresh)}
+    theirs = [key for key in keys if key not in ours and key not in known]
     return known | _read(session, theirs), ours
 
 
@@ -204,37 +134,30 @@ def _read(session: Session, keys: Sequence[_Key]) -> dict[_Key, _Known]:
     return known
 
 
-def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list[dict[str, Any]]:
-    """Note the entries of one debit; gives them."""
+def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> None:
+    """Note the entries of one debit."""
     wallet = book.wallets[wallet_id(each.customer_id, each.currency_id)]
     usage = Usage(
         each.customer_id, each.currency_id, each.occurred_at, each.signal_id, each.part, each.order_id,
         each.product_id, each.event_name,
     )  # fmt: skip
     stem = f"{each.signal_id}/{each.part}/{revision}"
-    entries: list[dict[str, Any]] = []
     left = each.amount_micro
     for pool in wallet.pools:
         if not left:
-            return entries
-        if not pool.serves(each.seat_user_id):
-            continue
-        amount = min(left, pool.available(each.occurred_at))
+            return
+        amount = min(left, pool.available(each.occurred_at)) if pool.serves(each.seat_user_id) else 0
         if amount > 0:
-            entries.append(
-                book.move(f"{stem}/{len(entries)}", "spend", "grant", "spent", amount, usage, pool.id)
-            )  # fmt: skip
+            book.move(f"{stem}/{pool.id}", "spend", "grant", "spent", amount, usage, pool.id)
             pool.spend(amount, each.occurred_at)
             book.touch(pool)
             outcome.spent += amount
             left -= amount
     if not left:
-        return entries
+        return
     priced = _prices_overage(wallet, each)
     if priced is not None and priced.overage_price is not None:
-        entries.append(
-            book.move(f"{stem}/{len(entries)}", "overage", "overage", "spent", left, usage, priced.id)
-        )  # fmt: skip
+        book.move(f"{stem}/overage", "overage", "overage", "spent", left, usage, priced.id)
         if priced.overage == 0:
             outcome.overages.append(
                 Overage(each.customer_id, each.currency_id, priced.id, priced.order_id, priced.product_id, left,
@@ -243,8 +166,8 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
         priced.overage += left
         book.touch(priced)
         outcome.overage += left
-        return entries
-    entries.append(book.move(f"{stem}/{len(entries)}", "unfunded", "unfunded", "spent", left, usage))
+        return
+    book.move(f"{stem}/unfunded", "unfunded", "unfunded", "spent", left, usage)
     book.note_pending({
         "signal_id": each.signal_id, "part": each.part, "revision": revision, "wallet_id": wallet.id,
         "remaining_micro": left, "settlements": 0, "seat_user_id": each.seat_user_id, "order_id": each.order_id,
@@ -254,7 +177,6 @@ def _burn(book: Book, each: Debit, revision: int, outcome: DebitOutcome) -> list
     wallet.unfunded += left
     book.touch_wallet(wallet)
     outcome.unfunded += left
-    return entries
 
 
 def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
@@ -262,7 +184,7 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     for pool in wallet.pools:
         if (
             pool.overage_price is not None
-            and pool.status == "open"
+            and pool.status == OPEN
             and pool.serves(each.seat_user_id)
             and pool.is_valid(each.occurred_at)
         ):
@@ -270,44 +192,40 @@ def _prices_overage(wallet: Wallet, each: Debit) -> Pool | None:
     return None
 
 
-def _entries_of(book: Book, before: Mapping[_Key, _Known]) -> dict[_Key, list[dict[str, Any]]]:
-    """The entries that the debits as they stand have made, those that settled pending consumption too."""
-    found: dict[_Key, list[dict[str, Any]]] = {}
-    for key, old in before.items():
-        found[key] = _standing(book, key, old.revision)
-    return found
-
-
-def _standing(book: Book, key: _Key, revision: int) -> list[dict[str, Any]]:
+def _standing(book: Book, key: _Key, revision: int) -> list[Entry]:
+    """The entries that a debit as it stands has made, those that settled its pending consumption too."""
+    book.write()
     stem = f"{key[0]}/{key[1]}/{revision}/"
-    query = select(ENTRIES).where(
+    query = select(*(ENTRIES.c[name] for name in Entry._fields)).where(
         ENTRIES.c.key > stem, ENTRIES.c.key < stem[:-1] + "0", ENTRIES.c.signal_id == key[0], ENTRIES.c.part == key[1]
     )  # fmt: skip
     rows: Sequence[Row[Any]] = book.connection.execute(query.order_by(ENTRIES.c.id)).all()
-    return [dict(row._mapping) for row in rows]
+    return [Entry._make(row) for row in rows]
 
 
-def _reverse(book: Book, key: _Key, old: _Known, entries: Iterable[dict[str, Any]]) -> None:
+def _reverse(book: Book, key: _Key, old: _Known) -> None:
     """Move back what a debit has moved; credits that come free pay for what was waiting."""
     wallet = book.wallets[wallet_id(old.content[0], old.content[1])]
+    entries = _standing(book, key, old.revision)
+    book.load_grants(entry.grant_id for entry in entries if entry.grant_id)
     freed: dict[str, Pool] = {}
     waiting = 0
     for number, entry in enumerate(entries):
-        amount, source, target = entry["amount_micro"], entry["debit_account"], entry["credit_account"]
-        pool = book.pools[entry["grant_id"]] if entry["grant_id"] else None
+        amount, source, target = entry.amount_micro, entry.debit_account, entry.credit_account
+        pool = book.pools[entry.grant_id] if entry.grant_id else None
         if pool is not None and source == "grant":
-            pool.spend(-amount, pool.moment(entry["occurred_at"]))
-            if pool.status == "void":
-                source = "void"
+            pool.spend(-amount, pool.moment(entry.occurred_at))
             freed[pool.id] = pool
             book.touch(pool)
         elif pool is not None:
             pool.overage -= amount
             book.touch(pool)
         waiting += amount * ((source == "unfunded") - (target == "unfunded"))
-        usage = Usage(*(entry[name] for name in Usage._fields))
+        usage = Usage(*(getattr(entry, name) for name in Usage._fields))
         back = f"{key[0]}/{key[1]}/{old.revision}/r{number}"
-        book.move(back, "reversal", target, source, amount, usage, entry["grant_id"])
+        book.move(back, "reversal", target, source, amount, usage, entry.grant_id)
+        if pool is not None and source == "grant" and pool.status == VOID:
+            book.move(f"{back}v", "void", "grant", "void", amount, usage, pool.id)
     if waiting:
         book.drop_pending(*key)
         wallet.unfunded -= waiting
@@ -327,14 +245,12 @@ def _revise(book: Book, revised: Mapping[_Key, Debit], known: Mapping[_Key, _Kno
         book.connection.execute(_REVISE, rows)
 
 
-def _note_depletion(book: Book, debits: Iterable[Debit], outcome: DebitOutcome) -> None:
+def _note_depletion(book: Book, outcome: DebitOutcome) -> None:
     """Say once that a wallet has nothing left; again only after it had something."""
-    for name in sorted({wallet_id(each.customer_id, each.currency_id) for each in debits}):
-        wallet = book.wallets[name]
+    for _, wallet in sorted(book.wallets.items()):
         is_depleted = wallet.available(book.now) <= 0
-        if is_depleted == wallet.is_depleted:
-            continue
-        wallet.is_depleted = is_depleted
-        book.touch_wallet(wallet)
-        if is_depleted:
-            outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))
+        if is_depleted != wallet.is_depleted:
+            wallet.is_depleted = is_depleted
+            book.touch_wallet(wallet)
+            if is_depleted:
+                outcome.depleted.append(Depleted(wallet.customer_id, wallet.currency_id))

@@ -73,7 +73,10 @@ class LedgerEntry(Base):
 
     __tablename__ = "ledger_entries"
     __unaudited__ = True
-    __table_args__ = (Index("ix_ledger_entries_customer", "customer_id", "occurred_at"),)
+    __table_args__ = (
+        Index("ix_ledger_entries_customer", "customer_id", "occurred_at"),
+        Index("ix_ledger_entries_grant", "grant_id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     key: Mapped[str] = mapped_column(_Key, unique=True)
@@ -100,7 +103,7 @@ class CreditDebit(Base):
     __unaudited__ = True
     __table_args__ = (
         Index(
-            "ix_credit_debits_unit", "customer_unit_id", "currency_id", "occurred_at", "amount_micro",
+            "ix_credit_debits_unit", "customer_id", "customer_unit_id", "currency_id", "occurred_at",
             sqlite_where=text("customer_unit_id IS NOT NULL"),
             postgresql_where=text("customer_unit_id IS NOT NULL"),
         ),
@@ -117,7 +120,7 @@ class CreditDebit(Base):
     product_id: Mapped[str | None]
     order_id: Mapped[str | None]
     seat_user_id: Mapped[str | None]
-    customer_unit_id: Mapped[str | None]
+    customer_unit_id: Mapped[str | None]  # the unit's external id, as it was sent
 
 
 class CreditWallet(Base):

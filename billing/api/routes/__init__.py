@@ -8,12 +8,16 @@ from typing import Final
 from fastapi import APIRouter
 
 from billing.api.routes import (
+    amendments,
     checkouts,
     contacts,
     credit_currencies,
     customer_aliases,
+    customer_credits,
     customer_groups,
     customer_portals,
+    customer_state,
+    customer_unit_caps,
     customer_units,
     customer_users,
     customers,
@@ -34,9 +38,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_portals.routes,
     payment_methods.routes,
     credit_currencies.routes,
+    customer_credits.routes,
     products.routes,
     plans.routes,
     pricing.routes,
+    amendments.routes,
     order_seats.routes,
     orders.routes,
     invoices.routes,
@@ -45,6 +51,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_groups.routes,
     customer_users.routes,
     customer_aliases.routes,
+    customer_state.routes,
+    customer_unit_caps.routes,
     customer_units.routes,
     customers.routes,
 )

@@ -9,6 +9,7 @@ from billing.api.requests import Shared, router
 from billing.api.schemas.customer_users import CustomerUser, UserUpsert
 from billing.customers import users
 from billing.customers.find import customer_by_external_id
+from billing.orders.seats import release_user
 
 routes = router("customer users")
 
@@ -20,12 +21,14 @@ def upsert_customer_user_by_external_id(
     user_external_id: Annotated[str, Path(min_length=1, max_length=1024)],
     body: UserUpsert,
 ) -> CustomerUser:
-    """Make or change a user; the same request twice leaves the same user."""
+    """Make or change a user; the same request twice leaves the same user. Deactivated ones lose their seats."""
     now = billing.clock()
 
     def work(session: Session) -> CustomerUser:
         customer = customer_by_external_id(session, customer_external_id)
         row, created = users.upsert(session, customer, user_external_id, body, now)
+        if row.status == "deactivated":
+            release_user(session, row, now)
         return CustomerUser(
             id=row.id, external_id=row.external_id, customer_external_id=customer.external_id or customer_external_id,
             name=row.name, email=row.email, metadata=row.details,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from billing.api.paging import Listed, Paged, listed
 from billing.api.requests import Shared, router
@@ -30,6 +30,7 @@ def list_plans(
     query = select(tables.Plan).order_by(
         tables.Plan.created_at.desc(), tables.Plan.upgrade_path_order.nulls_last(), tables.Plan.id
     )
+    query = query.options(selectinload(tables.Plan.attributes).selectinload(tables.PlanAttribute.attribute))
     if not include_archived:
         query = query.where(tables.Plan.status == "active")
     with billing.database.read() as session:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from billing.api.requests import Shared, router
 from billing.api.schemas.pricing import PricingList, PricingResponse, PricingUpdate, shown_benefits, shown_pricing
+from billing.catalog.changes import prices_changed
 from billing.catalog.find import attribute_by_id, product_by_id
 from billing.catalog.terms import benefit_terms, pricing_terms
 from billing.tables import catalog as tables
@@ -39,7 +40,7 @@ def update_pricing(billing: Shared, attribute_id: str, body: PricingUpdate) -> P
         if body.credit_benefits is not None:
             attribute.credit_benefits = benefit_terms(session, body.credit_benefits, attribute.credit_benefits)
         attribute.updated_at = now
-        session.flush()
+        prices_changed(session, attribute.product_id, now)
         return _shown(attribute)
 
     return billing.database.write(work)

@@ -1,6 +1,5 @@
 """Bodies of customer units and their caps."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -123,4 +122,4 @@ class ReachedCap(Model):
     amount: Credits
     used: Credits
     window: Window
-    reached_at: datetime
+    reached_at: Time
