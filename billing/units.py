@@ -7,7 +7,7 @@ that reads back as the same decimal.
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 MICRO: Final = 10**6
 """Micro-credits in one credit."""
@@ -50,15 +50,15 @@ def _exact(value: object) -> object:
     return Decimal(str(value)) if isinstance(value, float) else value
 
 
-def _six_places(value: object) -> object:
-    exact = _exact(value)
-    if isinstance(exact, Decimal | int):
-        to_micro(Decimal(exact))
-    return exact
+def _six_places(value: Decimal) -> Decimal:
+    to_micro(value)
+    return value
 
 
-Number = Annotated[Decimal, BeforeValidator(_exact), PlainSerializer(json_number, return_type=int | float)]
-"""A decimal that is a number in JSON."""
+_IN_JSON: Final = PlainSerializer(json_number, return_type=int | float, when_used="json")
 
-Credits = Annotated[Decimal, BeforeValidator(_six_places), PlainSerializer(json_number, return_type=int | float)]
+Number = Annotated[Decimal, BeforeValidator(_exact), _IN_JSON]
+"""A decimal that is a number in JSON, and stays a decimal in Python."""
+
+Credits = Annotated[Decimal, BeforeValidator(_exact), AfterValidator(_six_places), _IN_JSON]
 """Credits, exact to six decimal places, a number in JSON."""

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from billing.database import BillingError, is_transient
@@ -58,6 +58,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(ResponseValidationError, _unexpected)
     app.add_exception_handler(IntegrityError, _integrity_error)
+    app.add_exception_handler(DataError, _data_error)
     app.add_exception_handler(DBAPIError, _database_error)
     app.add_exception_handler(BillingError, _busy)
 
@@ -93,6 +94,13 @@ def _integrity_error(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, IntegrityError)
     return answer(409, ErrorResponse(error="Conflict", details=str(error.orig).splitlines()[0]))
+
+
+def _data_error(request: Request, error: Exception) -> JSONResponse:
+    # A text in a path or a query that no row can have, like one with a NUL on Postgres.
+    del request
+    assert isinstance(error, DataError)
+    return answer(400, ErrorResponse(error=INVALID, details=str(error.orig).splitlines()[0]))
 
 
 def _database_error(request: Request, error: Exception) -> JSONResponse:

@@ -1,10 +1,16 @@
 """The base of all request and response bodies: camelCase in JSON, snake_case in Python, UTC times ending in Z."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
+
+from billing.units import json_number
+
+_DEEPEST: Final = 64
+_WIDEST: Final = 300
 
 
 class Model(BaseModel):
@@ -29,8 +35,38 @@ Time = Annotated[datetime, AfterValidator(_utc), PlainSerializer(_rfc3339, retur
 Text = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
 """Some text, never empty, without the NUL that no database keeps."""
 
-Metadata = dict[str, Any]
-"""Free content of the caller's own."""
+
+def _keepable(content: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError(f"is nested more than {_DEEPEST} levels deep")
+    if isinstance(content, dict):
+        for key, value in content.items():
+            _keepable(key, depth + 1)
+            _keepable(value, depth + 1)
+    elif isinstance(content, list):
+        for value in content:
+            _keepable(value, depth + 1)
+    elif isinstance(content, str) and any("\ud800" <= character <= "\udfff" for character in content):
+        raise ValueError("has half a character (a lone surrogate)")
+    elif isinstance(content, Decimal) and (content.adjusted() > _WIDEST or content.as_tuple().exponent < -_WIDEST):  # type: ignore[operator]
+        raise ValueError("has a number beyond what readers of JSON keep")
+    elif isinstance(content, int) and not -(2**63) <= content < 2**64:
+        raise ValueError("has a number of more than 64 bits")
+    return content
+
+
+def _numbers(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _numbers(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_numbers(value) for value in content]
+    return json_number(content) if isinstance(content, Decimal) else content
+
+
+Metadata = Annotated[
+    dict[str, Any], AfterValidator(_keepable), PlainSerializer(_numbers, return_type=dict[str, Any], when_used="json")
+]
+"""Free content of the caller's own; comes back as it was sent, numbers as numbers."""
 
 
 class EmptyResponse(Model):

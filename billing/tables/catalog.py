@@ -74,3 +74,5 @@ class PlanAttribute(Base):
     position: Mapped[int]
     pricing: Mapped[dict[str, Any]]
     credit_benefits: Mapped[list[Any]]
+
+    attribute: Mapped[ProductAttribute] = relationship()

@@ -4,6 +4,12 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from billing.api.routes import credit_currencies, keys
+from billing.api.routes import credit_currencies, keys, plans, pricing, products
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (credit_currencies.routes, keys.routes)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    credit_currencies.routes,
+    keys.routes,
+    products.routes,
+    plans.routes,
+    pricing.routes,
+)

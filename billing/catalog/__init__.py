@@ -1,0 +1,1 @@
+"""What is sold: products, the prices of their attributes, and plans that override them."""

@@ -1,0 +1,1 @@
+"""Who is billed: customers, the names they go by, their people and their parts."""
