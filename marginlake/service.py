@@ -34,6 +34,7 @@ from marginlake.metrics import ServiceMetrics
 from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
 from marginlake.upkeep import Upkeep
+from marginlake.value_watch import ValueWatch
 from receiver.grpc_server import GrpcServer
 from receiver.http_app import create_app
 from receiver.http_server import HttpServer
@@ -94,6 +95,9 @@ class Service:
             seen=self._seen,
             metrics=self.metrics,
         )
+        self.billing = open_billing(data_dir, config, self.lake)
+        self._rules_in_use = threading.Lock()
+        self.values = ValueWatch(self.lake, config, data_dir, self.billing, lambda: self.rules, self._use_rules)
         self.upkeep = Upkeep(
             self.lake,
             data_dir / JOURNAL,
@@ -102,8 +106,8 @@ class Service:
             lambda: self.conveyor.committed,
             lambda: self.rules,
             self.metrics.upkeep_ran,
+            self.values.follow,
         )
-        self.billing = open_billing(data_dir, config, self.lake)
         self.gate = gate_of(self.billing, config)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(
@@ -161,6 +165,7 @@ class Service:
         took = time.monotonic() - began
         if took > SLOW_START_SECONDS:
             log.info("key directory taken up", seconds=round(took, 1))
+        self.values.follow()
         changed = adopt(self.lake, self.config, self.rules)
         if changed:
             log.info("revenue rules changed: margins worked out again", events=changed)
@@ -199,13 +204,19 @@ class Service:
     def _commit(self, prepared: Prepared, position: int) -> None:
         started = time.monotonic()
         try:
-            landed = land(self.lake, prepared, self.rules, JOURNAL, position)
+            with self._rules_in_use:
+                landed = land(self.lake, prepared, self.rules, JOURNAL, position)
         except BaseException:
             self.metrics.commit_failed()
             raise
         self.metrics.committed(landed, time.monotonic() - started)
         self.metrics.rejected(prepared.rejected)
         self.intake.claims.committed(prepared.signals["signal_id"].to_list())
+
+    def _use_rules(self, rules: Rules) -> None:
+        # Once this returns nothing lands under the rules before any more, so that what is valued again stays so.
+        with self._rules_in_use:
+            self.rules = rules
 
     def _seen(self, signal_ids: list[str]) -> set[str]:
         wanted = pl.DataFrame({"signal_id": signal_ids}, schema={"signal_id": pl.String})

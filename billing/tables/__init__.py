@@ -1,6 +1,6 @@
 """The tables of the business database, one module a subject; importing this package knows them all."""
 
-from billing.tables import audit, catalog, customers, keys, ledger, orders
+from billing.tables import audit, catalog, customers, keys, ledger, orders, receipts, value
 from billing.tables.base import Base
 
-__all__ = ["Base", "audit", "catalog", "customers", "keys", "ledger", "orders"]
+__all__ = ["Base", "audit", "catalog", "customers", "keys", "ledger", "orders", "receipts", "value"]

@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from billing.api.routes import credit_currencies, keys, plans, pricing, products
+from billing.api.routes import credit_currencies, keys, plans, pricing, products, value_metrics, value_models
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     credit_currencies.routes,
@@ -12,4 +12,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     products.routes,
     plans.routes,
     pricing.routes,
+    value_metrics.routes,
+    value_models.routes,
 )
