@@ -20,6 +20,7 @@ import structlog
 from starlette.routing import Mount
 
 from billing.api.app import PREFIX
+from billing.api.public import PUBLIC, create_public
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
@@ -121,7 +122,10 @@ class Service:
             ready=self.ready,
             metrics=self.metrics.expose,
             authorize=self.gate.may_ingest,
-            routes=[Mount(PREFIX, api_of(self.billing, self.gate, config))],
+            routes=[
+                Mount(PREFIX, api_of(self.billing, self.gate, config)),
+                Mount(PUBLIC, create_public(self.billing)),
+            ],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()

@@ -4,7 +4,16 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from billing.api.routes import credit_currencies, keys, plans, pricing, products, value_metrics, value_models
+from billing.api.routes import (
+    credit_currencies,
+    keys,
+    plans,
+    pricing,
+    products,
+    value_metrics,
+    value_models,
+    value_receipts,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     credit_currencies.routes,
@@ -14,4 +23,5 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     pricing.routes,
     value_metrics.routes,
     value_models.routes,
+    value_receipts.routes,
 )

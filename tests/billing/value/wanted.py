@@ -29,6 +29,7 @@ def sell(shop: Shop, event: str) -> str:
         "billingFrequency": "Monthly",
         "pricePoints": [{"currency": "USD", "unitPrice": 5}],
     }
-    answer = shop.api.put(f"/products/{product}", json={"productAttributes": [{"name": "Messages", "pricing": pricing}]})
+    attributes = [{"name": "Messages", "pricing": pricing}]
+    answer = shop.api.put(f"/products/{product}", json={"productAttributes": attributes})
     assert answer.status_code == 200, answer.json()
     return str(product)
