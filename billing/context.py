@@ -21,10 +21,12 @@ class LakeReader(Protocol):
 class Billing:
     """The parts that requests and jobs share. `public_url` is where browsers reach this service, without a slash.
 
-    lake: None where only the business database is at hand.
+    lake: None where only the business database is at hand. allow_negative: balances show pending consumption as credits
+    below zero.
     """
 
     database: Database
     lake: LakeReader | None = None
     public_url: str = "http://127.0.0.1:4318"
     clock: Clock = utc_now
+    allow_negative: bool = False

@@ -22,7 +22,10 @@ class Model(BaseModel):
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("must have a zone, like 2026-01-31T23:00:00Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be between the years 1 and 9999 in UTC") from None
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -7,9 +7,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from billing.customers.find import customer_of_external
-from billing.customers.units import is_unit_key
+from billing.customers.units import add_root
 from billing.ids import new_id
-from billing.tables.customers import Customer, CustomerUnit
+from billing.tables.customers import Customer
 
 DEFAULT_CURRENCY: Final = "USD"
 
@@ -44,13 +44,5 @@ def new_customer(session: Session, name: str, now: datetime, **fields: Any) -> C
     customer = Customer(**(blank | defaults | fields), id=new_id("cus"), name=name, created_at=now, updated_at=now)
     session.add(customer)
     session.flush()
-    if customer.external_id is not None and is_unit_key(customer.external_id):
-        key = customer.external_id
-        session.add(
-            CustomerUnit(
-                id=new_id("cu"), customer_id=customer.id, external_id=key, name=name, external_type=None,
-                parent_id=None, details=None, status="ACTIVE", created_at=now, updated_at=now,
-            )
-        )  # fmt: skip
-        session.flush()
+    add_root(session, customer, now)
     return customer

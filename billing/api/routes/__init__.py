@@ -1,11 +1,22 @@
-"""The routes, a module a resource. ROUTERS: all of them; within a module, fixed paths come before those with names."""
+"""The routes, a module a resource. ROUTERS: all of them; within a module, fixed paths come before those with names.
+
+What goes on below a customer comes before `customers`, whose paths end in an external id that may have slashes.
+"""
 
 from typing import Final
 
 from fastapi import APIRouter
 
 from billing.api.routes import (
+    contacts,
     credit_currencies,
+    credits,
+    customer_aliases,
+    customer_groups,
+    customer_unit_caps,
+    customer_units,
+    customer_users,
+    customers,
     keys,
     plans,
     pricing,
@@ -17,10 +28,18 @@ from billing.api.routes import (
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     credit_currencies.routes,
-    keys.routes,
+    credits.routes,
     products.routes,
     plans.routes,
     pricing.routes,
+    contacts.routes,
+    customer_groups.routes,
+    customer_users.routes,
+    customer_aliases.routes,
+    customer_unit_caps.routes,
+    customer_units.routes,
+    customers.routes,
+    keys.routes,
     value_metrics.routes,
     value_models.routes,
     value_receipts.routes,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tests.billing.shop import Shop
 
-SENT: Final = Path(__file__).parents[2] / "captures" / "paid_api"
+SENT: Final = Path(__file__).parents[2] / "captures" / "paid_python"
 """Bodies that paid-python 1.12.0 was seen to send."""
 
 

@@ -1,0 +1,1 @@
+"""Webhooks: an outbox that changes write to, and a thread that delivers from it."""
