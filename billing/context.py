@@ -1,6 +1,7 @@
 """What every part of the business works with: the database, the time of day, and what it is told by the service."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -22,7 +23,7 @@ class Billing:
     """The parts that requests and jobs share. `public_url` is where browsers reach this service, without a slash.
 
     lake: None where only the business database is at hand. allow_negative: balances show pending consumption as credits
-    below zero.
+    below zero. lake_dir: the lake's directory, for queries on a connection of their own.
     """
 
     database: Database
@@ -30,3 +31,4 @@ class Billing:
     public_url: str = "http://127.0.0.1:4318"
     clock: Clock = utc_now
     allow_negative: bool = False
+    lake_dir: Path | None = None

@@ -8,9 +8,11 @@ from typing import Final
 from fastapi import APIRouter
 
 from billing.api.routes import (
+    analytics,
     contacts,
     credit_currencies,
     credits,
+    custom_views,
     customer_aliases,
     customer_groups,
     customer_unit_caps,
@@ -43,4 +45,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     value_metrics.routes,
     value_models.routes,
     value_receipts.routes,
+    analytics.routes,
+    custom_views.routes,
 )

@@ -58,6 +58,6 @@ class Delivery:
 def delivery(folder: Path, config: Config | None = None) -> Iterator[Delivery]:
     """A new one in an empty folder."""
     with Lake.open(folder / "lake", threads=1) as lake, open_shop(folder) as shop:
-        billing = replace(shop.billing, lake=lake)
+        billing = replace(shop.billing, lake=lake, lake_dir=lake.data_dir)
         with TestClient(create_api(billing)) as api, TestClient(create_public(billing)) as public:
             yield Delivery(Shop(billing, shop.clock, api), public, lake, config or Config())

@@ -160,9 +160,7 @@ def test_a_whole_manifest_comes_back_as_it_was_sent_and_metrics_are_a_view_of_it
         ("signals", [], "signal"),
     ],
 )
-def test_a_part_that_means_nothing_or_nothing_good_is_refused(
-    shop: Shop, part: str, value: object, named: str
-) -> None:
+def test_a_part_that_means_nothing_or_nothing_good_is_refused(shop: Shop, part: str, value: object, named: str) -> None:
     answer = shop.api.put("/value-models", json={"content": {**MANIFEST, part: value}})
     assert answer.status_code == 400
     assert named in answer.json()["details"]
