@@ -7,13 +7,12 @@ from typing import Any, Final
 import duckdb
 
 from billing.analytics.views import VIEWS
+from lake import schema
 from lake.read import QueryError, only_reads
-from lake.schema import TABLES
-from lake.views import VIEWS as LAKE_VIEWS
 
 ALLOWED: Final = frozenset(view.name for view in VIEWS)
 _TABLE_FUNCTIONS: Final = frozenset({"range", "generate_series", "unnest", "json_each"})
-_LAKES_OWN: Final = frozenset(TABLES) | frozenset(view.name for view in LAKE_VIEWS)
+_LAKES_OWN: Final = frozenset((*schema.TABLES, *schema.VIEWS))
 
 
 def tables_of(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
