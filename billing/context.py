@@ -8,6 +8,7 @@ import polars as pl
 
 from billing.clock import Clock, utc_now
 from billing.database import Database
+from billing.webhooks.addresses import WebhookSettings
 
 
 class LakeReader(Protocol):
@@ -32,3 +33,4 @@ class Billing:
     clock: Clock = utc_now
     allow_negative: bool = False
     lake_dir: Path | None = None
+    webhooks: WebhookSettings = WebhookSettings()

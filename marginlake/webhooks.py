@@ -5,8 +5,6 @@ A receiver checks `webhook-signature` over id, time and body, and knows by `webh
 
 import base64
 import binascii
-import hashlib
-import hmac
 import ipaddress
 import urllib.error
 import urllib.request
@@ -16,6 +14,7 @@ from http.client import HTTPException, HTTPMessage
 from typing import IO, Final, Literal
 from urllib.parse import urlsplit
 
+from billing.webhooks.signing import standard_signature as signature
 from marginlake import __version__
 
 _PREFIX: Final = "whsec_"
@@ -79,13 +78,6 @@ def _key(secret: str) -> bytes:
     if not secret.startswith(_PREFIX) or not 24 <= len(key) <= 64:
         raise WebhookError(f"must be {_PREFIX} and the base64 of 24 to 64 random bytes")
     return key
-
-
-def signature(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`: one signature per key, separated by spaces."""
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    digests = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
-    return " ".join("v1," + base64.b64encode(digest).decode() for digest in digests)
 
 
 def post(to: Target, message_id: str, timestamp: int, body: bytes) -> Answer:

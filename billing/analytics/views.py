@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Select, select, union_all
+from sqlalchemy import Executable, select, union_all
 from sqlalchemy.orm import Session
 
 from billing.ledger.transactions import Filter, transactions
@@ -42,7 +42,7 @@ class View:
     needs: tuple[str, ...] = ()
 
 
-def _of(query: Select[Any]) -> Rows:
+def _of(query: Executable) -> Rows:
     return lambda session: session.execute(query)
 
 

@@ -80,7 +80,7 @@ def receipt_by_id(session: Session, receipt_id: str) -> ValueReceipt:
     return row
 
 
-def existing(whose: Whose) -> Select[tuple[ValueReceipt]]:
+def existing(whose: Whose) -> Select[ValueReceipt]:
     """The receipts that are about the same, the newest first."""
     return (
         select(ValueReceipt)

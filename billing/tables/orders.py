@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from billing.tables.base import Base, Stamped
@@ -38,6 +38,7 @@ class Order(Stamped, Base):
     activated_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    next_due: Mapped[datetime | None] = mapped_column(index=True)  # when credits or an invoice are due next
 
     lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.position")
 
@@ -58,6 +59,7 @@ class OrderLine(Stamped, Base):
     start_date: Mapped[datetime]
     end_date: Mapped[datetime | None]
     overrides: Mapped[list[Any] | None]  # attributes as the order's author wrote them
+    quantity: Mapped[int | None]  # seats, where a price is by the seat; null: 1
 
 
 class OrderAttribute(Base):
@@ -85,3 +87,51 @@ class OrderAttribute(Base):
     quantity: Mapped[int]  # seats, or units bought
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
+    series: Mapped[str | None]  # the same for all rows that follow one another; null: its id
+    opened_by: Mapped[str | None]  # activation, catalog, resume, amendment, plan: why it begins
+
+    @property
+    def thread(self) -> str:
+        """What the rows of one attribute of one line have in common, however often its price changed."""
+        return self.series or self.id
+
+
+class OrderSeat(Stamped, Base):
+    """A place for one user on an order. Its attribute says, by the rows of its series, what it costs and brings."""
+
+    __tablename__ = "order_seats"
+    __table_args__ = (UniqueConstraint("order_line_id", "position"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # seat_…
+    order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"), index=True)
+    order_line_id: Mapped[str] = mapped_column(ForeignKey("order_lines.id"))
+    product_id: Mapped[str] = mapped_column(ForeignKey("products.id"))
+    position: Mapped[int]
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("customer_users.id"), index=True)
+    ended_at: Mapped[datetime | None]  # since there are fewer
+
+
+class OrderGrant(Base):
+    """Credits of an order that wait for an invoice: that of `billing_date`, to be posted or to be paid."""
+
+    __tablename__ = "order_grants"
+    __table_args__ = (Index("ix_order_grants_waiting", "order_id", "billing_date"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)  # that of the grant in the ledger
+    order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"))
+    timing: Mapped[str]  # on_invoice_posted | on_payment
+    billing_date: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+
+
+class Amendment(Base):
+    """A change of an active order, as it was asked for and as it was done."""
+
+    __tablename__ = "order_amendments"
+
+    id: Mapped[str] = mapped_column(primary_key=True)  # am_…
+    order_id: Mapped[str] = mapped_column(ForeignKey("orders.id"), index=True)
+    version: Mapped[int]  # of the order after it
+    intents: Mapped[list[Any]]
+    plan: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]

@@ -126,7 +126,7 @@ def with_changes(content: Content, slug: str, said: Content) -> Content:
         calculation.pop("monetaryConversion", None)
         if said["monetaryConversion"] is not None:
             calculation["monetaryConversion"] = _per_unit(said["monetaryConversion"])
-    changed = {**known.value_type, **{key: said[key] for key in _TEXTS if key in said}}
+    changed: Content = {**known.value_type, **{key: said[key] for key in _TEXTS if key in said}}
     changed = {key: value for key, value in changed.items() if value is not None}
     changed["calculationTimeline"] = [
         {**each, "calculation": calculation} if each["calculation"] is known.calculation else each
@@ -138,7 +138,7 @@ def with_changes(content: Content, slug: str, said: Content) -> Content:
 def _with_variables(content: Content, known: Metric, edits: Content | None) -> Content:
     if not edits:
         return content
-    declared = [] if known.formula is None else known.formula["variables"]
+    declared: list[Content] = [] if known.formula is None else known.formula["variables"]
     for name in edits:
         if name not in {each["id"] for each in declared}:
             raise ValueModelError(f"variables: {name}: the formula of the metric declares no such variable")
@@ -148,11 +148,29 @@ def _with_variables(content: Content, known: Metric, edits: Content | None) -> C
     variables = [{**each, **shown.get(each["id"], {})} for each in declared]
     content = _swapped(content, "formulas", known.formula, {**known.formula, "variables": variables})
     values = {name: edit["value"] for name, edit in edits.items() if edit.get("value") is not None}
+    if values:
+        _refuse_shared(content, known)
     for signal in known.signals if values else ():
         content = _swapped(
             content, "signals", signal, {**signal, "defaults": {**(signal.get("defaults") or {}), **values}}
         )
     return content
+
+
+def _refuse_shared(content: Content, known: Metric) -> None:
+    """Raises ValueModelError where a default would be another metric's default too."""
+    others = {
+        event
+        for each in content["valueTypes"]
+        if each["slug"] != known.value_type["slug"]
+        for stretch in each["calculationTimeline"]
+        for event in stretch["calculation"]["signalEventNames"]
+    }
+    for signal in known.signals:
+        if signal.get("formulaId") is None and signal["eventName"] in others:
+            raise ValueModelError(
+                f"variables: the signal {signal['eventName']!r} feeds other metrics, too; send a whole value model"
+            )
 
 
 def _per_unit(said: Content) -> Content:

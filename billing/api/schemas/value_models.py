@@ -322,7 +322,8 @@ class BackfillResponse(Model):
 
 def stored(body: Model) -> dict[str, Any]:
     """A body as it is kept: the API's own names, moments as text."""
-    return _plain(body.model_dump(by_alias=True, exclude_none=True))
+    kept: dict[str, Any] = _plain(body.model_dump(by_alias=True, exclude_none=True))
+    return kept
 
 
 def _plain(value: Any) -> Any:

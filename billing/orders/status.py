@@ -1,0 +1,92 @@
+"""Where an order stands at a moment, and how it is paused, resumed and ended."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy.orm import Session
+
+from billing.api.errors import invalid
+from billing.orders.reprice import current_rows
+from billing.orders.rows import close_row, open_row, thread_of
+from billing.orders.sold import sold_by
+from billing.tables.orders import Order
+
+Status = Literal["draft", "active", "paused", "ended"]
+
+
+def status_of(order: Order, now: datetime) -> Status:
+    """Its status at a moment."""
+    if order.activated_at is None:
+        return "draft"
+    if order.end_date is not None and order.end_date <= now:
+        return "ended"
+    return "paused" if order.paused_at is not None else "active"
+
+
+def has_status(status: Status, now: datetime) -> ColumnElement[bool]:
+    """The condition on orders that `status_of` says this of."""
+    if status == "draft":
+        return Order.activated_at.is_(None)
+    over = and_(Order.end_date.is_not(None), Order.end_date <= now)
+    if status == "ended":
+        return and_(Order.activated_at.is_not(None), over)
+    paused: ColumnElement[Any] = Order.paused_at.is_not(None) if status == "paused" else Order.paused_at.is_(None)
+    return and_(Order.activated_at.is_not(None), or_(Order.end_date.is_(None), Order.end_date > now), paused)
+
+
+def pause(session: Session, order: Order, now: datetime) -> None:
+    """Sell nothing until it is resumed; what is paid for or granted stays. Raises the API's 400 unless it is active."""
+    if status_of(order, now) == "paused":
+        return
+    _check(order, now, "active", "paused")
+    order.paused_at = order.updated_at = order.next_due = now
+    order.version += 1
+    for line in order.lines:
+        for row in current_rows(session, line, now):
+            close_row(session, row, now)
+    session.flush()
+
+
+def resume(session: Session, order: Order, now: datetime) -> None:
+    """Sell again, at what the catalog or the order's author says. Raises the API's 400 unless it is paused.
+
+    A period that was charged already is not charged again.
+    """
+    if status_of(order, now) == "active":
+        return
+    _check(order, now, "paused", "resumed")
+    order.paused_at = None
+    order.updated_at = order.next_due = now
+    order.version += 1
+    session.flush()
+    for line in order.lines:
+        for place, each in enumerate(sold_by(session, order, line)):
+            begin = max(now, line.start_date, order.start_date)
+            if line.end_date is None or begin < line.end_date:
+                open_row(session, order, line, each, thread_of(line, each, place), begin, "resume")
+    session.flush()
+
+
+def end(session: Session, order: Order, at: datetime, now: datetime) -> None:
+    """End it at a moment, which may be now or later. Raises the API's 400 for a draft, or one that has ended.
+
+    A past moment would change what was billed; it is refused.
+    """
+    if status_of(order, now) not in ("active", "paused"):
+        raise invalid(f"{order.id} is {status_of(order, now)}; it cannot be ended")
+    if at < now:
+        raise invalid("endDate: must not be past")
+    order.end_date = at
+    order.updated_at = order.next_due = now
+    order.version += 1
+    for line in order.lines:
+        for row in current_rows(session, line, now):
+            close_row(session, row, at)
+    session.flush()
+
+
+def _check(order: Order, now: datetime, wanted: Status, done: str) -> None:
+    status = status_of(order, now)
+    if status != wanted:
+        raise invalid(f"{order.id} is {status}; only an order that is {wanted} can be {done}")
