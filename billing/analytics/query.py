@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from billing.analytics.guard import tables_of
 from billing.analytics.spellings import MACROS
-from billing.analytics.views import BY_NAME, View
+from billing.analytics.view import View
+from billing.analytics.views import BY_NAME
 from billing.api.errors import ApiError, invalid
 from billing.context import Billing
 from lake.connect import is_transient
@@ -121,7 +122,7 @@ def _polars_type(name: str) -> pl.DataType:
         return pl.Decimal(int(precision), int(scale))
     if name.startswith("TIMESTAMP"):
         return pl.Datetime("us", "UTC")
-    return pl.Boolean() if name == "BOOLEAN" else pl.String()
+    return {"BOOLEAN": pl.Boolean(), "BIGINT": pl.Int64()}.get(name, pl.String())
 
 
 @contextmanager
