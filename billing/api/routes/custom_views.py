@@ -13,13 +13,11 @@ REASON: Final = (
 )
 
 
-@routes.api_route("/experimental/views", methods=["GET", "POST"], response_model=None, operation_id="custom_views")
-@routes.api_route(
-    "/experimental/views/{rest:path}",
-    methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-    response_model=None,
-    include_in_schema=False,
-)
+_METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@routes.api_route("/experimental/views", methods=_METHODS, response_model=None, include_in_schema=False)
+@routes.api_route("/experimental/views/{rest:path}", methods=_METHODS, response_model=None, include_in_schema=False)
 def custom_views(rest: str = "") -> NoReturn:
     """501, and why."""
     raise not_implemented(REASON)

@@ -60,8 +60,9 @@ def test_the_recorded_query_is_answered(place: Delivery) -> None:
 
 
 def test_events_are_joined_by_every_name_of_their_customer(place: Delivery) -> None:
-    sql = """WITH per AS (SELECT customer_id, count(*) AS events, sum(value_amount) AS worth FROM fact_signal
-             GROUP BY ALL) SELECT name, events, worth FROM per LEFT JOIN dim_customer USING (customer_id) ORDER BY events"""
+    sql = """
+        WITH per AS (SELECT customer_id, count(*) AS events, sum(value_amount) AS worth FROM fact_signal GROUP BY ALL)
+        SELECT name, events, worth FROM per LEFT JOIN dim_customer USING (customer_id) ORDER BY events"""
     assert rows(place, sql) == [[None, "1", None], ["Acme", "2", 500.05]]
     assert rows(place, "SELECT external_customer_id FROM fact_value ORDER BY 1") == [["acme"], ["acme-eu"]]
 
