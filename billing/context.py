@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -26,6 +27,7 @@ class Billing:
 
     lake: None where only the business database is at hand. allow_negative: balances show pending consumption as credits
     below zero. settled: waits until every debit that is owed has been made; raises BillingError when that takes long.
+    lake_dir: the lake's directory, for queries on a connection of their own.
     """
 
     database: Database
@@ -34,5 +36,6 @@ class Billing:
     clock: Clock = utc_now
     allow_negative: bool = False
     settled: Callable[[], None] = lambda: None
+    lake_dir: Path | None = None
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     payments: PaymentProvider = field(default_factory=Manual)

@@ -41,6 +41,7 @@ def open_billing(data_dir: Path, config: Config, lake: Lake) -> tuple[Billing, L
         lake,
         public_url=public_url.rstrip("/"),
         allow_negative=config.billing.allow_negative,
+        lake_dir=lake.data_dir,
         settled=lambda: live.settle(PATIENCE_SECONDS),
         webhooks=webhook_settings(config.billing),
         payments=payments_of(config.billing),

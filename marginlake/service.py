@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import structlog
 from starlette.routing import Mount
 
 from billing.api.app import PREFIX
+from billing.api.public import PUBLIC, create_public
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
@@ -39,6 +41,7 @@ from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
 from marginlake.storefront import Storefront
 from marginlake.upkeep import Upkeep
+from marginlake.value_watch import ValueWatch
 from receiver.grpc_server import GrpcServer
 from receiver.http_app import create_app
 from receiver.http_server import HttpServer
@@ -70,7 +73,7 @@ class Service:
         alerts = alert_settings(config)
         data_dir.mkdir(parents=True, exist_ok=True)
         self.metrics = ServiceMetrics()
-        self._rules_change = threading.Lock()
+        self._rules_in_use = threading.Lock()
         limit = config.lake.memory_limit or default_memory_limit()
         self.lake = Lake.open(data_dir, memory_limit=limit, threads=config.lake.threads)
         try:
@@ -101,6 +104,9 @@ class Service:
             seen=self._seen,
             metrics=self.metrics,
         )
+        self.billing, live = open_billing(data_dir, config, self.lake)
+        self.metering = Metering(self.billing, live)
+        self.values = ValueWatch(self.lake, config, data_dir, self.billing, lambda: self.rules, self._use_values)
         self.upkeep = Upkeep(
             self.lake,
             data_dir / JOURNAL,
@@ -109,9 +115,8 @@ class Service:
             lambda: self.conveyor.committed,
             lambda: self.rules,
             self.metrics.upkeep_ran,
+            self.values.follow,
         )
-        self.billing, live = open_billing(data_dir, config, self.lake)
-        self.metering = Metering(self.billing, live)
         self.gate = gate_of(self.billing, config)
         self.orders = OrdersWatch(self.billing, self._earn_by)
         self.storefront = Storefront(self.billing)
@@ -128,7 +133,11 @@ class Service:
             metrics=self.metrics.expose,
             authorize=self.gate.may_ingest,
             settle=self.metering.settle,
-            routes=[Mount(PREFIX, api_of(self.billing, self.gate, config)), *self.storefront.routes],
+            routes=[
+                Mount(PREFIX, api_of(self.billing, self.gate, config)),
+                Mount(PUBLIC, create_public(self.billing)),
+                *self.storefront.routes,
+            ],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()
@@ -175,6 +184,7 @@ class Service:
         took = time.monotonic() - began
         if took > SLOW_START_SECONDS:
             log.info("key directory taken up", seconds=round(took, 1))
+        self.values.follow()
         changed = adopt(self.lake, self.config, self.rules)
         if changed:
             log.info("revenue rules changed: margins worked out again", events=changed)
@@ -215,14 +225,15 @@ class Service:
 
     def _earn_by(self, orders: Sequence[Mapping[str, Any]]) -> int:
         """Let events earn by what the orders say now; how many margins changed. Commits wait meanwhile."""
-        with self._rules_change:
-            self.rules = rules_in(self.lake, self.config, self.data_dir, orders)
+        with self._rules_in_use:
+            found = rules_in(self.lake, self.config, self.data_dir, orders)
+            self.rules = replace(found, events=replace(found.events, value=self.rules.events.value))
             return adopt(self.lake, self.config, self.rules)
 
     def _commit(self, prepared: Prepared, position: int) -> None:
         started = time.monotonic()
         try:
-            with self._rules_change:
+            with self._rules_in_use:
                 landed = land(self.lake, prepared, self.rules, JOURNAL, position)
         except BaseException:
             self.metrics.commit_failed()
@@ -231,6 +242,12 @@ class Service:
         self.metrics.rejected(prepared.rejected)
         self.intake.claims.committed(prepared.signals["signal_id"].to_list())
         self.metering.committed()
+
+    def _use_values(self, rules: Rules) -> None:
+        # Once this returns nothing lands under the model before any more, so that what is valued again stays so. Of the
+        # rules only the model is taken: orders may have changed the others meanwhile.
+        with self._rules_in_use:
+            self.rules = replace(self.rules, events=replace(self.rules.events, value=rules.events.value))
 
     def _seen(self, signal_ids: list[str]) -> set[str]:
         wanted = pl.DataFrame({"signal_id": signal_ids}, schema={"signal_id": pl.String})

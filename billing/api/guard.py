@@ -16,7 +16,13 @@ _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _INGEST: Final = ("/signals/bulk", "/costs/bulk")
 _QUERIES: Final = ("/analytics/query",)
 """Sent by POST, and reading all the same."""
-_ADMIN: Final = ("/keys", "/audit-log")
+_ADMIN: Final = (
+    "/keys",
+    "/audit-log",
+    "/value-receipts/embed-secret",
+    "/value-receipts/embed-tokens",
+    "/value-receipts/share-tokens",
+)
 _OPEN: Final = ("/openapi.json",)
 
 

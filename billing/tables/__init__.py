@@ -10,6 +10,8 @@ from billing.tables import (
     ledger,
     metering,
     orders,
+    receipts,
+    value,
     webhooks,
     xero,
 )
@@ -26,6 +28,8 @@ __all__ = [
     "ledger",
     "metering",
     "orders",
+    "receipts",
+    "value",
     "webhooks",
     "xero",
 ]

@@ -9,9 +9,11 @@ from fastapi import APIRouter
 
 from billing.api.routes import (
     amendments,
+    analytics,
     checkouts,
     contacts,
     credit_currencies,
+    custom_views,
     customer_aliases,
     customer_credits,
     customer_groups,
@@ -30,6 +32,9 @@ from billing.api.routes import (
     plans,
     pricing,
     products,
+    value_metrics,
+    value_models,
+    value_receipts,
     webhooks,
 )
 
@@ -56,5 +61,10 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_state.routes,
     customer_unit_caps.routes,
     customer_units.routes,
+    value_metrics.routes,
+    value_models.routes,
+    value_receipts.routes,
+    analytics.routes,
+    custom_views.routes,
     customers.routes,
 )
