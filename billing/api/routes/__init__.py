@@ -21,6 +21,7 @@ from billing.api.routes import (
     plans,
     pricing,
     products,
+    signals,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -28,6 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     keys.routes,
     credits.routes,
     products.routes,
+    signals.routes,
     plans.routes,
     pricing.routes,
     contacts.routes,
