@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from billing.api.app import create_api
+from billing.api.v1 import create_v1
 from billing.context import Billing
 from billing.database import Database, url_in
 from billing.keys.gate import Gate, is_loopback
@@ -12,7 +13,9 @@ from billing.keys.rate import RateLimit
 from billing.keys.store import list_keys
 from billing.migrate import migrate
 from lake.connect import Lake
-from marginlake.config import Config, ConfigError
+from marginlake.config import MIB, Config, ConfigError
+from marginlake.old_signals import accepting
+from receiver.intake import Intake
 
 
 def open_database(data_dir: Path, config: Config) -> Database:
@@ -58,3 +61,10 @@ def api_of(billing: Billing, gate: Gate, config: Config) -> FastAPI:
     """The REST API behind the gate."""
     per_minute = config.auth.requests_per_minute
     return create_api(billing, gate, RateLimit(per_minute) if per_minute else None)
+
+
+def v1_of(billing: Billing, gate: Gate, config: Config, intake: Intake) -> FastAPI:
+    """The first API behind the gate; its signals go in by the intake."""
+    per_minute = config.auth.requests_per_minute
+    limit = RateLimit(per_minute) if per_minute else None
+    return create_v1(billing, accepting(intake), gate, limit, largest_body=config.receiver.max_request_mib * MIB)
