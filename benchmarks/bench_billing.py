@@ -1,8 +1,8 @@
 """Signals accepted by REST with their debits, and how long a balance takes to read meanwhile.
 
 The real service on an empty directory; processes that send signals in bulks of 100, each signal burning a credit, and
-one that reads the customer's balance all the time. The limit beside it: the same load of signals that no price is for, so
-that they are journaled and land, and burn nothing. Exit code 1 when a balance is wrong afterwards.
+one that reads the customer's balance all the time. The limit beside it: the same load of signals that no price is
+for, so that they are journaled and land, and burn nothing. Exit code 1 when a balance is wrong afterwards.
 """
 
 import argparse

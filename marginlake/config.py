@@ -169,7 +169,6 @@ class BillingConfig(_Section):
     stripe_signing_secret: SecretStr | None = None
     webhooks_to_private: bool = False
     webhook_seconds: Annotated[float, Field(gt=0, le=60)] = 10
-    allow_negative: bool = False
 
 
 class LakeConfig(_Section):

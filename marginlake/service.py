@@ -24,12 +24,13 @@ from starlette.routing import Mount
 
 from billing.api.app import PREFIX
 from billing.api.public import PUBLIC, create_public
+from billing.api.v1 import PREFIX as V1
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
 from marginlake.alert_settings import alert_settings
 from marginlake.alert_watch import AlertWatch
-from marginlake.business import api_of, gate_of, has_keys, open_billing
+from marginlake.business import api_of, gate_of, has_keys, open_billing, v1_of
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
@@ -135,6 +136,7 @@ class Service:
             settle=self.metering.settle,
             routes=[
                 Mount(PREFIX, api_of(self.billing, self.gate, config)),
+                Mount(V1, v1_of(self.billing, self.gate, config, self.intake, self.metering)),
                 Mount(PUBLIC, create_public(self.billing)),
                 *self.storefront.routes,
             ],

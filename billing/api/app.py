@@ -33,18 +33,19 @@ def create_api(billing: Billing, gate: Gate | None = None, limit: RateLimit | No
     for each in ROUTERS:
         app.include_router(each)
     handle_errors(app)
-    app.add_middleware(_OneSlashForm)
+    app.add_middleware(OneSlashForm)
     app.add_middleware(Guard, prefix=PREFIX, gate=gate, limit=limit)
     return app
 
 
-class _OneSlashForm:
+class OneSlashForm:
     """Serves a path with a slash at its end as the same path without it: clients differ, and none follows redirects."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
         if scope["type"] == "http" and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         await self._app(scope, receive, send)

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 from billing.api.app import create_api
 from tests.billing.shop import open_shop
+from tests.billing.signals.lakes import shop_by_the_lake
 from tests.examples import examples
 
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
@@ -25,8 +26,8 @@ CHECKS = [not_a_server_error, status_code_conformance, response_schema_conforman
 
 @pytest.fixture(scope="module")
 def operations() -> Iterator[dict[str, Any]]:
-    """Every operation of the document, of an application that runs on an empty business."""
-    with tempfile.TemporaryDirectory() as folder, open_shop(Path(folder)) as shop:
+    """Every operation of the document, of an application that runs on an empty business beside an empty lake."""
+    with tempfile.TemporaryDirectory() as folder, shop_by_the_lake(Path(folder)) as (shop, _):
         schema = schemathesis.openapi.from_asgi("/openapi.json", create_api(shop.billing))
         found = [result.ok() for result in schema.get_all_operations()]
         yield {operation.label: operation for operation in found}
