@@ -21,9 +21,10 @@ class LakeReader(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Billing:
-    """The parts that requests and jobs share. `public_url` is where browsers reach this service, without a slash.
+    """The parts that requests and jobs share. `public_url` is where browsers reach this service, without a slash; the
+    service sets it again once it knows its port. Nothing else changes.
 
     lake: None where only the business database is at hand. allow_negative: balances show pending consumption as credits
     below zero. settled: waits until every debit that is owed has been made; raises BillingError when that takes long.

@@ -152,6 +152,8 @@ class Service:
         try:
             grpc_port = self._grpc.start()
             http_port = self._http.start()
+            if self.config.billing.public_url is None:
+                self.billing.public_url = f"http://{_with_port(self.config.receiver.http, http_port)}"
             self._take_up()
         except BaseException:
             self._grpc.stop(0)

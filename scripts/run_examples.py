@@ -18,6 +18,8 @@ from tests.service.running import Service, marginlake
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 SECONDS = 180
+SETTINGS = "[billing]\nwebhooks_to_private = true\n"
+"""The acceptance tests receive webhooks on this machine."""
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def surroundings() -> Iterator[dict[str, str]]:
         data = Path(folder) / "data"
         provider = subprocess.Popen([sys.executable, str(EXAMPLES / "provider.py"), str(port)])
         try:
-            with Service(data, keys=True) as service:
+            with Service(data, SETTINGS, keys=True) as service:
                 created = marginlake("keys", "create", "examples", "--scope", "admin", "--data", str(data))
                 if created.returncode:
                     raise SystemExit(created.stderr)

@@ -59,7 +59,8 @@ def allowance(session: Session, customer_id: str, product_id: str, now: datetime
             left = from_micro(available[currency])
             return Allowance(
                 allowed=False,
-                message=f"too few credits for {attribute.event_name}: {decimal_text(left)} available, {decimal_text(cost)} needed",
+                message=f"too few credits for {attribute.event_name}: {decimal_text(left)} available, "
+                f"{decimal_text(cost)} needed",
                 event_name=attribute.event_name,
                 available=left,
             )

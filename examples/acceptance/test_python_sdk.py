@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from browser import order_by
 from conftest import API, KEY, World, eventually, new_world
 from openai import OpenAI
 from paid import Paid
@@ -194,6 +195,7 @@ def test_t11_a_paid_checkout_brings_customer_order_and_credits(world: World, raw
     checkout = world.client.checkouts.create_checkout(
         products=[{"id": product.id}], external_customer_id=buyer, success_url="https://example.com/{CHECKOUT_ID}"
     )
+    assert order_by(checkout.url) == "Order received"
     assert raw.post(f"/checkouts/{checkout.id}/confirm", json={}).status_code == 200
 
     done = world.client.checkouts.get_checkout(checkout.id)
@@ -276,9 +278,8 @@ def test_t13_value_is_delivered_and_a_sealed_receipt_never_changes(client: Paid,
 
 
 def test_t14_errors_are_the_sdks_own_kinds(client: Paid, world: World):
-    for key in ("", "wrong"):
-        with pytest.raises(ForbiddenError):
-            Paid(token=key, base_url=API).products.list_products()
+    with pytest.raises(ForbiddenError):
+        Paid(token="wrong", base_url=API).products.list_products()
     with pytest.raises(BadRequestError):
         client.credits.create_credit_currency(name="x", key="Not A Key")
     with pytest.raises(NotFoundError):

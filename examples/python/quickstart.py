@@ -5,7 +5,6 @@ Environment: MARGINLAKE_URL, MARGINLAKE_KEY (scope admin, since step 7 confirms 
 
 import os
 import time
-import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,6 +17,8 @@ API = f"{MARGINLAKE}/api/v2"
 os.environ["PAID_OTEL_COLLECTOR_ENDPOINT"] = f"{MARGINLAKE}/v1/traces"  # read when `paid` is imported
 os.environ["PAID_API_KEY"] = KEY
 
+import httpx  # noqa: E402
+from browser import order_by  # noqa: E402
 from openai import OpenAI  # noqa: E402
 from paid import CustomerByExternalId, Paid, ProductByExternalId, Signal  # noqa: E402
 from paid.environment import PaidEnvironment  # noqa: E402
@@ -185,11 +186,9 @@ def step_7_checkout(product_id: str, plan_id: str) -> None:
         products=[{"id": product_id, "plans": [{"id": plan_id}]}],
         external_customer_id=buyer,
         success_url="https://example.com/welcome?checkout_id={CHECKOUT_ID}",
-        single_use=False,
     )
     check("a new checkout", checkout.status, "active")
-    with urllib.request.urlopen(checkout.url, timeout=20) as page:
-        check("its page", page.status, 200)
+    check("what the buyer is told", order_by(checkout.url), "Order received")
     confirm(checkout.id)
     done = client.checkouts.get_checkout(checkout.id)
     check("the paid checkout", (done.status, done.external_customer_id), ("completed", buyer))
@@ -200,14 +199,8 @@ def step_7_checkout(product_id: str, plan_id: str) -> None:
 
 def confirm(checkout_id: str) -> None:
     """What an operator does when the money has come: no call of the vendor's SDK."""
-    request = urllib.request.Request(
-        f"{API}/checkouts/{checkout_id}/confirm",
-        data=b"{}",
-        method="POST",
-        headers={"Authorization": f"Bearer {KEY}", "content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        check("the confirmation", answer.status, 200)
+    answer = httpx.post(f"{API}/checkouts/{checkout_id}/confirm", json={}, headers={"Authorization": f"Bearer {KEY}"})
+    check("the confirmation", answer.status_code if answer.is_success else answer.text, 200)
 
 
 def fee(cents: int) -> dict[str, Any]:
