@@ -172,7 +172,7 @@ def customers() -> None:
     call("customers.delete_customer_alias", known["customer"], f"acme-us-{RUN}")
     call("customers.delete_customer_alias_by_external_id", one, f"acme-eu-{RUN}")
     call("customers.upsert_customer_user_by_external_id", one, "ann", name="Ann", email="ann@acme.example")
-    call("customers.create_customer_unit", known["other"], external_id="company", name="Company")
+    call("customers.create_customer_unit", known["other"], external_id="company", parent_external_id=two)
     call(
         "customers.create_customer_unit_by_external_id",
         two,
@@ -328,7 +328,8 @@ def invoices_and_payments() -> None:
     call("payments.get_payment", payment)
     call("payments.list_payments", customer_id=known["customer"])
     posted = [each.id for each in client.invoices.list_invoices(customer_id=known["customer"], status="posted").data]
-    allocation = {"invoiceId": posted[0] if posted else invoice, "amount": 1000}
+    lines = client.invoices.get_invoice_lines(posted[0] if posted else invoice).data
+    allocation = {"invoiceLineId": lines[0].id, "amount": 1000}
     call("payment_allocations.create_payment_allocation", payment_id=payment, allocations=[allocation])
     call("payment_allocations.list_payment_allocations", payment_id=payment)
     call("payment_methods.create_payment_method", customer_id=known["customer"], confirmation_token="ctoken_1")

@@ -13,6 +13,7 @@ from billing.api.requests import Shared, router
 from billing.api.schemas.portals import PaymentMethod, PaymentMethodCreate, PaymentMethodSetup, SetupIntent
 from billing.checkout.methods import keep_method, make_default, method_by_id, name_at_provider, remove_method
 from billing.checkout.providers import KeepsMethods, ProviderError
+from billing.context import Billing
 from billing.customers.find import customer_by_external_id, customer_by_id
 from billing.tables.checkouts import PaymentMethod as Row
 from billing.tables.checkouts import ProviderCustomer
@@ -39,9 +40,7 @@ def list_payment_methods(
 @routes.post("/payment-methods", response_model_exclude_none=True)
 def create_payment_method(billing: Shared, body: PaymentMethodCreate) -> PaymentMethodSetup:
     """Keep what the buyer entered at the provider as a way to pay; 501 where there is no provider."""
-    provider = billing.payments
-    if not isinstance(provider, KeepsMethods):
-        raise not_implemented("payments are confirmed by hand here; set up a payment provider to keep payment methods")
+    provider = _keeper(billing)
     now = billing.clock()
     with billing.database.read() as session:
         customer = _customer(session, body.customer_id, body.external_customer_id)
@@ -69,22 +68,23 @@ def create_payment_method(billing: Shared, body: PaymentMethodCreate) -> Payment
 
 @routes.get("/payment-methods/{method_id}", response_model_exclude_none=True)
 def get_payment_method(billing: Shared, method_id: str) -> PaymentMethod:
-    """One way to pay."""
+    """One way to pay; 501 where there is no provider."""
+    _keeper(billing)
     with billing.database.read() as session:
         return _shown(method_by_id(session, method_id))
 
 
 @routes.delete("/payment-methods/{method_id}", response_model_exclude_none=True)
 def delete_payment_method(billing: Shared, method_id: str) -> EmptyResponse:
-    """Forget a way to pay, at the provider too."""
+    """Forget a way to pay, at the provider too; 501 where there is no provider."""
+    provider = _keeper(billing)
     now = billing.clock()
     with billing.database.read() as session:
         external = method_by_id(session, method_id).external_id
-    if isinstance(billing.payments, KeepsMethods):
-        try:
-            billing.payments.forget(external)
-        except ProviderError as error:
-            raise ApiError(400, "Payment provider", str(error)) from None
+    try:
+        provider.forget(external)
+    except ProviderError as error:
+        raise ApiError(400, "Payment provider", str(error)) from None
     billing.database.write(lambda session: remove_method(session, method_by_id(session, method_id), now))
     return EmptyResponse()
 
@@ -92,6 +92,7 @@ def delete_payment_method(billing: Shared, method_id: str) -> EmptyResponse:
 @routes.post("/payment-methods/{method_id}/set-default", response_model_exclude_none=True)
 def update_default_payment_method(billing: Shared, method_id: str) -> PaymentMethod:
     """The customer pays with this one from now on."""
+    _keeper(billing)
     now = billing.clock()
 
     def work(session: Session) -> PaymentMethod:
@@ -113,3 +114,10 @@ def _shown(row: Row) -> PaymentMethod:
     return PaymentMethod.model_validate(
         {name: getattr(row, name) for name in fields} | {"external_payment_method_id": row.external_id}
     )
+
+
+def _keeper(billing: Billing) -> KeepsMethods:
+    """The provider that keeps ways to pay. Raises the API's 501 where payments are confirmed by hand."""
+    if not isinstance(billing.payments, KeepsMethods):
+        raise not_implemented("payments are confirmed by hand here; set up a payment provider to keep payment methods")
+    return billing.payments
