@@ -1,8 +1,10 @@
 """What the settings and the lake say of events together, and how the lake is brought to follow a change of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from billing.orders.revenue import is_of_order
 from lake.connect import Lake
 from marginlake.config import Config
 from marginlake.revenue_store import adopt_rules, stored_rules
@@ -10,9 +12,16 @@ from marginlake.rules import Rules, rules_from
 from marginlake.value_store import record_models, revalue_pending, stored_models
 
 
-def rules_in(lake: Lake, config: Config, data_dir: Path | None) -> Rules:
-    """The rules of the settings, and where they say nothing, those that the lake keeps. Raises ConfigError."""
-    return rules_from(config, data_dir, stored_rules(lake), stored_models(lake))
+def rules_in(
+    lake: Lake, config: Config, data_dir: Path | None, orders: Sequence[Mapping[str, Any]] | None = None
+) -> Rules:
+    """The rules of the settings, and where they say nothing, those that the lake keeps; then those of the orders
+    (None: as the lake has them). Raises ConfigError.
+    """
+    kept = stored_rules(lake)
+    own = [rule for rule in kept if not is_of_order(rule)]
+    of_orders = [rule for rule in kept if is_of_order(rule)] if orders is None else orders
+    return rules_from(config, data_dir, own, stored_models(lake), of_orders)
 
 
 def adopt(lake: Lake, config: Config, rules: Rules) -> int:
@@ -20,7 +29,8 @@ def adopt(lake: Lake, config: Config, rules: Rules) -> int:
     again. Returns how many rows of event_margins that changed.
     """
     record_models(lake, rules.events)
-    return adopt_rules(lake, rules.events) if config.revenue else 0
+    has_orders = any(is_of_order({"rule_id": rule.rule_id}) for rule in rules.events.revenue)
+    return adopt_rules(lake, rules.events) if config.revenue or has_orders else 0
 
 
 def catch_up(lake: Lake, rules: Rules, stop: Callable[[], bool] = lambda: False) -> int:

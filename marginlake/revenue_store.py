@@ -30,7 +30,8 @@ def stored_rules(lake: Lake) -> list[dict[str, Any]]:
 
 
 def adopt_rules(lake: Lake, rules: EventRules) -> int:
-    """Make these the lake's rules; when they differ from what it has, every event's margin is worked out again.
+    """Make these the lake's rules; when they differ from what it has, margins are worked out again: of the customers
+    whom the differences name, or of everybody where one of them names none.
 
     Returns how many rows of event_margins changed.
     """
@@ -40,9 +41,15 @@ def adopt_rules(lake: Lake, rules: EventRules) -> int:
         held = tx.read("SELECT * FROM revenue_rules").cast(_SCHEMA)
         if held.sort("rule_id").equals(wanted.sort("rule_id")):
             return 0
+        changed = pl.concat([held, wanted]).filter(~pl.concat([held, wanted]).is_duplicated())
         tx.delete("revenue_rules", held.select("rule_id"))
         tx.append("revenue_rules", wanted)
-        signals = tx.read("SELECT * FROM signals")
+        concerned = changed.select("customer_id").unique()
+        everyone = concerned["customer_id"].null_count() > 0
+        signals = tx.read(
+            "SELECT * FROM signals" + ("" if everyone else " WHERE customer_id IN (SELECT customer_id FROM concerned)"),
+            concerned=concerned,
+        )
         return refresh_margins(tx, signals.cast(TABLES["signals"].polars_schema), rules)
 
     return lake.run(work) + settle_periods(lake, rules)

@@ -52,9 +52,11 @@ def rules_from(
     data_dir: Path | None,
     stored_revenue: Sequence[Mapping[str, Any]] = (),
     stored_values: Sequence[Mapping[str, Any]] = (),
+    orders: Sequence[Mapping[str, Any]] = (),
 ) -> Rules:
     """Compile settings into rules. `stored_revenue` (as the lake keeps it) is used when the settings name none.
-    `stored_values` are the versions of the value model that the lake has.
+    `stored_values` are the versions of the value model that the lake has. `orders`: rules that come from orders, after
+    the others.
 
     Raises ConfigError with one line when an entry of revenue, value or prices, a dialect, or the catalog's name, is
     wrong.
@@ -65,7 +67,7 @@ def rules_from(
         scope_keys=config.identity.scope,
     )
     try:
-        revenue = parse_rules(config.revenue or stored_revenue)
+        revenue = parse_rules([*(config.revenue or stored_revenue), *orders])
         price_again = pricer_from(config, data_dir)
         own = custom_dialects(config.dialects)
     except (RevenueError, DialectError) as error:

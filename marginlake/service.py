@@ -11,8 +11,10 @@ import json
 import os
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -31,6 +33,7 @@ from marginlake.conveyor import Conveyor
 from marginlake.landing import land
 from marginlake.memory import default_memory_limit
 from marginlake.metrics import ServiceMetrics
+from marginlake.orders_watch import OrdersWatch
 from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
 from marginlake.storefront import Storefront
@@ -65,6 +68,7 @@ class Service:
         alerts = alert_settings(config)
         data_dir.mkdir(parents=True, exist_ok=True)
         self.metrics = ServiceMetrics()
+        self._rules_change = threading.Lock()
         limit = config.lake.memory_limit or default_memory_limit()
         self.lake = Lake.open(data_dir, memory_limit=limit, threads=config.lake.threads)
         try:
@@ -105,7 +109,11 @@ class Service:
             self.metrics.upkeep_ran,
         )
         self.billing = open_billing(data_dir, config, self.lake)
+<<<<<<< HEAD
+        self.orders = OrdersWatch(self.billing, self._earn_by)
+=======
         self.storefront = Storefront(self.billing)
+>>>>>>> wt-checkout
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
         app = create_app(
@@ -133,7 +141,11 @@ class Service:
         self._listening.set()
         self.upkeep.start()
         self.alerts.start()
+<<<<<<< HEAD
+        self.orders.start()
+=======
         self.storefront.start()
+>>>>>>> wt-checkout
         addresses = (_with_port(self.config.receiver.grpc, grpc_port), _with_port(self.config.receiver.http, http_port))
         state = {
             "pid": os.getpid(),
@@ -173,6 +185,7 @@ class Service:
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
         self.storefront.stop()
         self.alerts.stop()
+        self.orders.stop()
         self.upkeep.stop()
         self.conveyor.stop(max(0.1, deadline - time.monotonic()))
         self.close()
@@ -189,10 +202,17 @@ class Service:
         """Whether requests are taken and commits succeed."""
         return self._listening.is_set() and self.conveyor.last_error is None
 
+    def _earn_by(self, orders: Sequence[Mapping[str, Any]]) -> int:
+        """Let events earn by what the orders say now; how many margins changed. Commits wait meanwhile."""
+        with self._rules_change:
+            self.rules = rules_in(self.lake, self.config, self.data_dir, orders)
+            return adopt(self.lake, self.config, self.rules)
+
     def _commit(self, prepared: Prepared, position: int) -> None:
         started = time.monotonic()
         try:
-            landed = land(self.lake, prepared, self.rules, JOURNAL, position)
+            with self._rules_change:
+                landed = land(self.lake, prepared, self.rules, JOURNAL, position)
         except BaseException:
             self.metrics.commit_failed()
             raise

@@ -64,6 +64,21 @@ def grant_seats(session: Session, order: Order, seats: Sequence[OrderSeat], now:
         _grant_seats(session, order, segments(order, attributes_of(session, order)), seats, now)
 
 
+def grant_more(session: Session, order: Order, thread: str, units: int, name: str, now: datetime) -> list[Decimal]:
+    """Give the organization the credits of so many further units for the running periods; the amounts. Never commits.
+
+    name: what makes it the same when it is asked for again.
+    """
+    given = []
+    for due in _due(order, segments(order, attributes_of(session, order)), now):
+        is_running = due.is_open or due.span.end > now
+        if due.segment.thread == thread and due.benefit.recipient == "organization" and is_running:
+            amount = due.benefit.amount * units
+            _open(session, order, due, f"{due.key}/{name}", micro(amount), units, None, now)
+            given.append(amount)
+    return given
+
+
 def take_back(session: Session, order: Order, seat: OrderSeat, now: datetime) -> None:
     """Take back what is left of the running grants of a seat. Never commits."""
     query = select(CreditGrant.key).where(

@@ -223,6 +223,6 @@ def _decimal(value: Fraction) -> Decimal:
     return Decimal(value.numerator) / Decimal(value.denominator)
 
 
-def of_orders(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those of the lake's rules that orders gave."""
-    return [entry for entry in entries if str(entry.get("rule_id", entry.get("name", ""))).startswith(PREFIX)]
+def is_of_order(entry: Mapping[str, Any]) -> bool:
+    """Whether a rule, as an entry or as the lake keeps it, came from an order."""
+    return str(entry.get("rule_id", entry.get("name", ""))).startswith(PREFIX)

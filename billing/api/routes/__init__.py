@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from billing.api.routes import (
+    amendments,
     checkouts,
     contacts,
     credit_currencies,
@@ -41,6 +42,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     products.routes,
     plans.routes,
     pricing.routes,
+    amendments.routes,
     order_seats.routes,
     orders.routes,
     invoices.routes,

@@ -1,12 +1,15 @@
 """Billing periods: no day is lost or counted twice, and a 31st comes back after a February."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.orders.periods import Calendar, add_duration, add_months
+
+MOMENTS = st.integers(7305, 43829).map(lambda days: datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=days))
 
 
 def day(text: str) -> datetime:
@@ -33,7 +36,7 @@ def test_boundaries_are_on_the_day_or_the_months_last(start, months, anchor, bou
 
 
 @given(
-    start=st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)),
+    start=MOMENTS,
     months=st.integers(1, 30),
     anchor=st.none() | st.integers(1, 31),
     later=st.timedeltas(timedelta(0), timedelta(days=3000)),
@@ -44,12 +47,13 @@ def test_periods_follow_one_another_and_every_moment_is_in_one(start, months, an
     spans = list(calendar.periods(start + later))
 
     assert spans[0].start == start
-    assert all(before.end == after.start for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before.end == after.start for before, after in pairwise(spans))
     assert all(span.start < span.end for span in spans)
     assert spans[-1].start <= start + later < spans[-1].end
     assert calendar.at(start + later) == spans[-1]
     whole = calendar.whole(spans[0])
-    assert whole.start <= spans[0].start and whole.end == spans[0].end
+    assert whole.start <= spans[0].start
+    assert whole.end == spans[0].end
 
 
 def test_the_end_of_time_is_the_end_of_periods():

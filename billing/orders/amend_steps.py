@@ -1,0 +1,247 @@
+"""The intents of an amendment, one by one, as changes of an order's dated prices."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.api.errors import invalid, not_found, not_implemented
+from billing.api.schemas import amendments as bodies
+from billing.catalog.pricing import CreditBenefit, Pricing, parse_pricing, stored
+from billing.catalog.terms import pricing_terms
+from billing.ids import new_id
+from billing.orders.overrides import Sold
+from billing.orders.periods import FAR
+from billing.orders.rows import close_row, end_of, open_row
+from billing.orders.sold import check_currency
+from billing.tables.catalog import Product, ProductAttribute
+from billing.tables.orders import Order, OrderAttribute, OrderLine
+
+_WHY: Final = "amendment"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an intent did. more_units: further units whose credits come at once; operations: of the plan."""
+
+    index: int
+    threads: list[str]
+    operations: dict[str, Any]
+    more_units: int = 0
+    created_lines: list[str] = field(default_factory=list)
+
+
+def take(session: Session, order: Order, intent: bodies.Intent, place: int, now: datetime) -> Step:
+    """Do one intent. Raises the API's 400, 404 or 501, with its place."""
+    where = f"intents[{place}]"
+    match intent:
+        case bodies.UpdateQuantity():
+            row = _row(session, order, intent.order_line_attribute_id, now)
+            return _replace(session, order, row, replace(_sold(row), quantity=intent.new_quantity), place, now)
+        case bodies.UpdatePricing():
+            row = _row(session, order, intent.order_line_attribute_id, now)
+            sold = _repriced(session, order, _sold(row), intent, where)
+            return _replace(session, order, row, sold, place, now)
+        case bodies.EndAttribute():
+            row = _row(session, order, intent.order_line_attribute_id, now)
+            close_row(session, row, now)
+            for later in _of_thread(session, row.thread, now):
+                session.delete(later)
+            return Step(place, [row.thread], {"ends": {"orderLineAttributeId": row.id, "intentIndex": place}})
+        case bodies.AddFromCatalog() | bodies.AddAttribute():
+            return _add(session, order, intent, place, now)
+        case bodies.UpdateLineTerm():
+            line = next((each for each in order.lines if each.id == intent.order_line_id), None)
+            if line is None:
+                raise not_found("order line", intent.order_line_id)
+            return _end_line(session, order, line, intent.new_end_date, place, now)
+        case bodies.UpdateOrderTerm():
+            return _end_order(session, order, intent, place, now)
+
+
+def _row(session: Session, order: Order, row_id: str, now: datetime) -> OrderAttribute:
+    row = session.get(OrderAttribute, row_id)
+    if row is None or row.order_id != order.id:
+        raise not_found("order line attribute", row_id)
+    if row.valid_from > now or (row.valid_to is not None and row.valid_to <= now):
+        raise invalid(f"orderLineAttributeId: {row_id!r} is not in force")
+    return row
+
+
+def _sold(row: OrderAttribute) -> Sold:
+    benefits = tuple(CreditBenefit.model_validate(each) for each in row.credit_benefits)
+    return Sold(row.product_attribute_id, row.name, parse_pricing(row.pricing), benefits, row.quantity)
+
+
+def _of_thread(session: Session, thread: str, after: datetime) -> Iterable[OrderAttribute]:
+    query = select(OrderAttribute).where(OrderAttribute.series == thread, OrderAttribute.valid_from > after)
+    return session.scalars(query).all()
+
+
+def _replace(session: Session, order: Order, row: OrderAttribute, sold: Sold, place: int, now: datetime) -> Step:
+    if sold.pricing.charge_type == "oneTime":
+        raise not_implemented(f"intents[{place}]: what is charged once was charged when it was sold; add another one")
+    if sold.pricing.charge_type == "usage" and sold.quantity != row.quantity:
+        raise invalid(f"intents[{place}].newQuantity: the quantity of usage is that of the events")
+    for later in _of_thread(session, row.thread, now):
+        session.delete(later)
+    more = sold.quantity - row.quantity
+    line = session.get_one(OrderLine, row.order_line_id)
+    end = end_of(order, line)
+    close_row(session, row, now)
+    opened = open_row(session, order, line, sold, row.thread, now, _WHY)
+    opened.valid_to = end
+    change = {"orderLineAttributeId": row.id, "newQuantity": sold.quantity, "intentIndex": place}
+    if stored(sold.pricing) != row.pricing:
+        change["newPricing"] = sold.pricing.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return Step(place, [row.thread], {"replaces": change}, more_units=more)
+
+
+def _repriced(session: Session, order: Order, sold: Sold, intent: bodies.UpdatePricing, where: str) -> Sold:
+    pricing = sold.pricing
+    if intent.new_pricing is not None:
+        pricing = _parsed(session, intent.new_pricing, order, f"{where}.newPricing")
+        if (pricing.charge_type, pricing.period_months, pricing.in_advance) != (
+            sold.pricing.charge_type, sold.pricing.period_months, sold.pricing.in_advance
+        ):  # fmt: skip
+            raise not_implemented(
+                f"{where}.newPricing: another kind of charge or billing period; end it and add another"
+            )
+    if intent.new_unit_price_minor is not None:
+        pricing = _at_price(pricing, order, intent.new_unit_price_minor, f"{where}.newUnitPriceMinor")
+    return replace(sold, pricing=pricing, quantity=intent.new_quantity or sold.quantity)
+
+
+def _at_price(pricing: Pricing, order: Order, cents: int, where: str) -> Pricing:
+    if pricing.pricing_model != "PerUnit":
+        raise invalid(f"{where}: only a price per unit has one")
+    content = stored(pricing)
+    points = [
+        each | {"unitPrice": cents} if each["currency"] == order.currency else each for each in content["pricePoints"]
+    ]
+    return parse_pricing(content | {"pricePoints": points})
+
+
+def _parsed(session: Session, content: dict[str, Any], order: Order, where: str) -> Pricing:
+    try:
+        pricing = parse_pricing(content)
+    except ValidationError as error:
+        raise invalid(f"{where}: {str(error.errors()[0]['msg']).removeprefix('Value error, ')}") from None
+    pricing = parse_pricing(pricing_terms(session, pricing, where))
+    check_currency(pricing, order.currency, where)
+    return pricing
+
+
+def _add(
+    session: Session, order: Order, intent: bodies.AddFromCatalog | bodies.AddAttribute, place: int, now: datetime
+) -> Step:
+    where = f"intents[{place}]"
+    if intent.charge_stub in ("none", "full"):
+        raise not_implemented(f"{where}.chargeStub: the first period is charged by the day here")
+    if isinstance(intent, bodies.AddFromCatalog):
+        attribute = session.get(ProductAttribute, intent.product_attribute_id)
+        if attribute is None or attribute.pricing is None:
+            raise invalid(f"{where}.productAttributeId: no priced attribute {intent.product_attribute_id!r}")
+        pricing = parse_pricing(attribute.pricing)
+        check_currency(pricing, order.currency, where)
+        if intent.unit_price_minor is not None:
+            pricing = _at_price(pricing, order, intent.unit_price_minor, f"{where}.unitPriceMinor")
+        benefits = tuple(CreditBenefit.model_validate(each) for each in attribute.credit_benefits)
+        sold = Sold(attribute.id, attribute.name, pricing, benefits, intent.quantity or 1)
+        product_id = attribute.product_id
+    else:
+        if intent.currency is not None and intent.currency != order.currency:
+            raise invalid(f"{where}.currency: the order is in {order.currency}")
+        pricing = _parsed(session, intent.pricing, order, f"{where}.pricing")
+        sold = Sold(intent.product_attribute_id, intent.line_name, pricing, (), intent.quantity)
+        product_id = intent.product_id
+    if session.get(Product, product_id) is None:
+        raise invalid(f"{where}.productId: no product {product_id!r}")
+    line = next((each for each in order.lines if each.product_id == product_id and _is_open(order, each, now)), None)
+    created = [] if line is not None else [_new_line(session, order, product_id, sold.name, now)]
+    line = line or created[0]
+    open_row(session, order, line, sold, f"{line.id}/{new_id('oa')}", now, _WHY)
+    added = {
+        "intentIndex": place, "lineName": sold.name, "lineType": "STANDARD", "productId": product_id,
+        "quantity": sold.quantity, "currency": order.currency, "chargeStub": "prorated",
+    }  # fmt: skip
+    return Step(place, [], {"adds": added}, created_lines=[each.id for each in created])
+
+
+def _is_open(order: Order, line: OrderLine, now: datetime) -> bool:
+    end = end_of(order, line)
+    return end is None or end > now
+
+
+def _new_line(session: Session, order: Order, product_id: str, name: str, now: datetime) -> OrderLine:
+    line = OrderLine(
+        id=new_id("ol"), order_id=order.id, position=max((each.position for each in order.lines), default=-1) + 1,
+        product_id=product_id, plan_id=None, name=name, description=None, line_type="STANDARD", start_date=now,
+        end_date=order.end_date, overrides=[], quantity=None, created_at=now, updated_at=now,
+    )  # fmt: skip
+    order.lines.append(line)
+    session.flush()
+    return line
+
+
+def _end_line(session: Session, order: Order, line: OrderLine, end: datetime, place: int, now: datetime) -> Step:
+    where = f"intents[{place}].newEndDate"
+    if end < now:
+        raise invalid(f"{where}: must not be past")
+    if order.end_date is not None and end > order.end_date:
+        raise invalid(f"{where}: the order ends earlier; move its end")
+    if not _is_open(order, line, now):
+        raise invalid(f"intents[{place}]: the line has ended")
+    threads = _move_end(session, order, line, end, now)
+    change = {"orderLineAttributeId": line.id, "newQuantity": line.quantity or 1, "newEndDate": end.isoformat()}
+    return Step(place, threads, {"replaces": change | {"intentIndex": place}})
+
+
+def _end_order(session: Session, order: Order, intent: bodies.UpdateOrderTerm, place: int, now: datetime) -> Step:
+    end, old = intent.new_end_date, order.end_date
+    if end < now:
+        raise invalid(f"intents[{place}].newEndDate: must not be past")
+    extended = set(intent.extend_line_ids or ())
+    unknown = extended - {line.id for line in order.lines}
+    if unknown:
+        raise not_found("order line", min(unknown))
+    threads: list[str] = []
+    lines = [line for line in order.lines if _is_open(order, line, now)]
+    follows = [
+        line
+        for line in lines
+        if line.end_date is None or line.end_date == old or line.end_date > end or line.id in extended
+    ]
+    was = {line.id: end_of(order, line) for line in lines}
+    order.end_date = end
+    for line in follows:
+        line.end_date = end
+        threads += _shift_rows(session, line, was[line.id], end, now)
+    return Step(place, threads, {"orderTerm": {"newEndDate": end.isoformat(), "intentIndex": place}})
+
+
+def _move_end(session: Session, order: Order, line: OrderLine, end: datetime, now: datetime) -> list[str]:
+    was = end_of(order, line)
+    line.end_date = end
+    return _shift_rows(session, line, was, end, now)
+
+
+def _shift_rows(session: Session, line: OrderLine, was: datetime | None, end: datetime, now: datetime) -> list[str]:
+    """Rows that went on to the line's old end go on to the new one."""
+    query = select(OrderAttribute).where(OrderAttribute.order_line_id == line.id)
+    threads = []
+    for row in session.scalars(query).all():
+        if row.valid_to is not None and row.valid_to <= now:
+            continue
+        if row.valid_from >= end:
+            session.delete(row)
+        elif row.valid_to == was or (row.valid_to or FAR) > end:
+            row.valid_to = end
+        threads.append(row.thread)
+    line.updated_at = now
+    session.flush()
+    return threads
