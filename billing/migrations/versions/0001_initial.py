@@ -74,7 +74,7 @@ def upgrade() -> None:
     with op.batch_alter_table("credit_debits", schema=None) as batch_op:
         batch_op.create_index(
             "ix_credit_debits_unit",
-            ["customer_unit_id", "currency_id", "occurred_at", "amount_micro"],
+            ["customer_id", "customer_unit_id", "currency_id", "occurred_at"],
             unique=False,
             sqlite_where=sa.text("customer_unit_id IS NOT NULL"),
             postgresql_where=sa.text("customer_unit_id IS NOT NULL"),
@@ -119,6 +119,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_customers_parent_id"), ["parent_id"], unique=False)
 
     op.create_table(
+        "embed_secret",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("secret", sa.String(), nullable=False),
+        sa.Column("issuer", sa.String(), nullable=False),
+        sa.Column("audience", sa.String(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_embed_secret")),
+    )
+    op.create_table(
         "ledger_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("key", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
@@ -141,6 +151,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger_entries", schema=None) as batch_op:
         batch_op.create_index("ix_ledger_entries_customer", ["customer_id", "occurred_at"], unique=False)
+        batch_op.create_index("ix_ledger_entries_grant", ["grant_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_ledger_entries_occurred_at"), ["occurred_at"], unique=False)
 
     op.create_table(
@@ -172,6 +183,20 @@ def upgrade() -> None:
         sa.Column("updated_at", billing.columns.Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_products")),
         sa.UniqueConstraint("external_id", name=op.f("uq_products_external_id")),
+    )
+    op.create_table(
+        "value_model_versions",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("content", billing.columns.Json(), nullable=False),
+        sa.Column("effective_from", billing.columns.Moment(), nullable=True),
+        sa.Column("effective_to", billing.columns.Moment(), nullable=True),
+        sa.Column("backfills", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("archived_at", billing.columns.Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_value_model_versions")),
+        sa.UniqueConstraint("version", name=op.f("uq_value_model_versions_version")),
     )
     op.create_table(
         "webhook_endpoints",
@@ -261,6 +286,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_customer_group_members_customer_id"), ["customer_id"], unique=False)
 
     op.create_table(
+        "customer_portals",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("return_url", sa.String(), nullable=True),
+        sa.Column("expires_at", billing.columns.Moment(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_customer_portals_customer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_portals")),
+        sa.UniqueConstraint("token", name=op.f("uq_customer_portals_token")),
+    )
+    with op.batch_alter_table("customer_portals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_customer_portals_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
         "customer_units",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("customer_id", sa.String(), nullable=False),
@@ -321,6 +362,7 @@ def upgrade() -> None:
         sa.Column("activated_at", billing.columns.Moment(), nullable=True),
         sa.Column("paused_at", billing.columns.Moment(), nullable=True),
         sa.Column("deleted_at", billing.columns.Moment(), nullable=True),
+        sa.Column("next_due", billing.columns.Moment(), nullable=True),
         sa.Column("created_at", billing.columns.Moment(), nullable=False),
         sa.Column("updated_at", billing.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(["billing_customer_id"], ["customers.id"], name=op.f("fk_orders_billing_customer_id")),
@@ -331,6 +373,26 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_orders_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_orders_next_due"), ["next_due"], unique=False)
+
+    op.create_table(
+        "payment_methods",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("provider", sa.String(), nullable=False),
+        sa.Column("external_id", sa.String(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("card", billing.columns.Json(), nullable=True),
+        sa.Column("deleted_at", billing.columns.Moment(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_payment_methods_customer_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_methods")),
+        sa.UniqueConstraint("provider", "external_id", name=op.f("uq_payment_methods_provider_external_id")),
+    )
+    with op.batch_alter_table("payment_methods", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_methods_customer_id"), ["customer_id"], unique=False)
 
     op.create_table(
         "plans",
@@ -372,6 +434,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_product_attributes_product_id"), ["product_id"], unique=False)
 
     op.create_table(
+        "provider_customers",
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("provider", sa.String(), nullable=False),
+        sa.Column("external_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_provider_customers_customer_id")),
+        sa.PrimaryKeyConstraint("customer_id", "provider", name=op.f("pk_provider_customers")),
+    )
+    op.create_table(
         "webhook_messages",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
@@ -394,6 +464,65 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("webhook_messages", schema=None) as batch_op:
         batch_op.create_index("ix_webhook_messages_due", ["state", "next_attempt_at"], unique=False)
+
+    op.create_table(
+        "xero_contacts",
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("contact_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("sent_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_xero_contacts_customer_id")),
+        sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_xero_contacts")),
+        sa.UniqueConstraint("name", name=op.f("uq_xero_contacts_name")),
+    )
+    op.create_table(
+        "checkouts",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("parent_id", sa.String(), nullable=True),
+        sa.Column("products", billing.columns.Json(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=True),
+        sa.Column("external_customer_id", sa.String(), nullable=True),
+        sa.Column("success_url", sa.String(), nullable=False),
+        sa.Column("cancel_url", sa.String(), nullable=True),
+        sa.Column("expires_at", billing.columns.Moment(), nullable=False),
+        sa.Column("metadata", billing.columns.Json(), nullable=True),
+        sa.Column("collect_address", sa.Boolean(), nullable=False),
+        sa.Column("collect_phone", sa.Boolean(), nullable=False),
+        sa.Column("single_use", sa.Boolean(), nullable=False),
+        sa.Column("allowed_currencies", billing.columns.Json(), nullable=False),
+        sa.Column("custom_cards", billing.columns.Json(), nullable=True),
+        sa.Column("archived_at", billing.columns.Moment(), nullable=True),
+        sa.Column("expiry_told_at", billing.columns.Moment(), nullable=True),
+        sa.Column("session_token", sa.String(), nullable=True),
+        sa.Column("started_at", billing.columns.Moment(), nullable=True),
+        sa.Column("product_id", sa.String(), nullable=True),
+        sa.Column("plan_id", sa.String(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=True),
+        sa.Column("seats", sa.BigInteger(), nullable=True),
+        sa.Column("buyer", billing.columns.Json(), nullable=True),
+        sa.Column("submitted_at", billing.columns.Moment(), nullable=True),
+        sa.Column("provider", sa.String(), nullable=True),
+        sa.Column("provider_session_id", sa.String(), nullable=True),
+        sa.Column("provider_url", sa.String(), nullable=True),
+        sa.Column("completed_at", billing.columns.Moment(), nullable=True),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_checkouts_customer_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_checkouts_order_id")),
+        sa.ForeignKeyConstraint(["parent_id"], ["checkouts.id"], name=op.f("fk_checkouts_parent_id")),
+        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_checkouts_plan_id")),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_checkouts_product_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkouts")),
+        sa.UniqueConstraint("provider_session_id", name=op.f("uq_checkouts_provider_session_id")),
+        sa.UniqueConstraint("session_token", name=op.f("uq_checkouts_session_token")),
+        sa.UniqueConstraint("token", name=op.f("uq_checkouts_token")),
+    )
+    with op.batch_alter_table("checkouts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_checkouts_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_checkouts_parent_id"), ["parent_id"], unique=False)
 
     op.create_table(
         "credit_grants",
@@ -441,7 +570,6 @@ def upgrade() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("created_at", billing.columns.Moment(), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
-        sa.Column("reached_period", billing.columns.Moment(), nullable=True),
         sa.ForeignKeyConstraint(
             ["currency_id"], ["credit_currencies.id"], name=op.f("fk_customer_unit_caps_currency_id")
         ),
@@ -452,6 +580,88 @@ def upgrade() -> None:
     with op.batch_alter_table("customer_unit_caps", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_customer_unit_caps_customer_id"), ["customer_id"], unique=False)
         batch_op.create_index("ix_customer_unit_caps_unit", ["unit_id", "currency_id"], unique=False)
+
+    op.create_table(
+        "invoice_items",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("order_line_id", sa.String(), nullable=True),
+        sa.Column("order_attribute_id", sa.String(), nullable=True),
+        sa.Column("line_type", sa.String(), nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("start_date", billing.columns.Moment(), nullable=False),
+        sa.Column("end_date", billing.columns.Moment(), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("applied", sa.BigInteger(), nullable=False),
+        sa.Column("parts", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_invoice_items_order_id")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_invoice_items")),
+    )
+    with op.batch_alter_table("invoice_items", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_invoice_items_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
+        "invoices",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("billing_contact_id", sa.String(), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("billing_date", billing.columns.Moment(), nullable=False),
+        sa.Column("start_date", billing.columns.Moment(), nullable=False),
+        sa.Column("end_date", billing.columns.Moment(), nullable=True),
+        sa.Column("issue_date", billing.columns.Moment(), nullable=False),
+        sa.Column("posted_date", billing.columns.Moment(), nullable=True),
+        sa.Column("due_date", billing.columns.Moment(), nullable=True),
+        sa.Column("paid_date", billing.columns.Moment(), nullable=True),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("paid", sa.BigInteger(), nullable=False),
+        sa.Column("purchase_order_reference", sa.String(), nullable=True),
+        sa.Column("metadata", billing.columns.Json(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_invoices_customer_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_invoices_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
+        sa.UniqueConstraint("key", name=op.f("uq_invoices_key")),
+        sa.UniqueConstraint("number", name=op.f("uq_invoices_number")),
+    )
+    with op.batch_alter_table("invoices", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_invoices_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index("ix_invoices_order", ["order_id", "billing_date"], unique=False)
+
+    op.create_table(
+        "order_amendments",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("intents", billing.columns.Json(), nullable=False),
+        sa.Column("plan", billing.columns.Json(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_amendments_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_amendments")),
+    )
+    with op.batch_alter_table("order_amendments", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_order_amendments_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
+        "order_grants",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("timing", sa.String(), nullable=False),
+        sa.Column("billing_date", billing.columns.Moment(), nullable=False),
+        sa.Column("released_at", billing.columns.Moment(), nullable=True),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_grants_order_id")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_order_grants")),
+    )
+    with op.batch_alter_table("order_grants", schema=None) as batch_op:
+        batch_op.create_index("ix_order_grants_waiting", ["order_id", "billing_date"], unique=False)
 
     op.create_table(
         "order_lines",
@@ -466,6 +676,7 @@ def upgrade() -> None:
         sa.Column("start_date", billing.columns.Moment(), nullable=False),
         sa.Column("end_date", billing.columns.Moment(), nullable=True),
         sa.Column("overrides", billing.columns.Json(), nullable=True),
+        sa.Column("quantity", sa.BigInteger(), nullable=True),
         sa.Column("created_at", billing.columns.Moment(), nullable=False),
         sa.Column("updated_at", billing.columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_lines_order_id")),
@@ -518,6 +729,39 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_plan_attributes_plan_id"), ["plan_id"], unique=False)
 
     op.create_table(
+        "value_receipts",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("public_url_token", sa.String(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("product_id", sa.String(), nullable=True),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("start_date", billing.columns.Moment(), nullable=False),
+        sa.Column("end_date", billing.columns.Moment(), nullable=False),
+        sa.Column("content", billing.columns.Json(), nullable=False),
+        sa.Column("total", billing.columns.Exact(), nullable=False),
+        sa.Column("content_hash", sa.String(), nullable=False),
+        sa.Column("generated_at", billing.columns.Moment(), nullable=False),
+        sa.Column("sealed_at", billing.columns.Moment(), nullable=True),
+        sa.Column("published_at", billing.columns.Moment(), nullable=True),
+        sa.Column("publish_expires_at", billing.columns.Moment(), nullable=True),
+        sa.Column("archived_at", billing.columns.Moment(), nullable=True),
+        sa.Column("allow_embed", sa.Boolean(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_value_receipts_customer_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_value_receipts_order_id")),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_value_receipts_product_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_value_receipts")),
+        sa.UniqueConstraint("public_url_token", name=op.f("uq_value_receipts_public_url_token")),
+    )
+    with op.batch_alter_table("value_receipts", schema=None) as batch_op:
+        batch_op.create_index("ix_value_receipts_found", ["customer_id", "start_date", "end_date"], unique=False)
+        batch_op.create_index(batch_op.f("ix_value_receipts_order_id"), ["order_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_value_receipts_product_id"), ["product_id"], unique=False)
+
+    op.create_table(
         "credit_grant_totals",
         sa.Column("grant_id", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
@@ -528,6 +772,44 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["grant_id"], ["credit_grants.id"], name=op.f("fk_credit_grant_totals_grant_id")),
         sa.PrimaryKeyConstraint("grant_id", name=op.f("pk_credit_grant_totals")),
     )
+    op.create_table(
+        "customer_unit_cap_progress",
+        sa.Column("cap_id", sa.String(), nullable=False),
+        sa.Column("period", billing.columns.Moment(), nullable=False),
+        sa.Column("left_micro", sa.BigInteger(), nullable=True),
+        sa.Column("reached_period", billing.columns.Moment(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["cap_id"], ["customer_unit_caps.id"], name=op.f("fk_customer_unit_cap_progress_cap_id")
+        ),
+        sa.PrimaryKeyConstraint("cap_id", name=op.f("pk_customer_unit_cap_progress")),
+    )
+    op.create_table(
+        "invoice_lines",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("invoice_id", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("order_line_id", sa.String(), nullable=True),
+        sa.Column("order_attribute_id", sa.String(), nullable=True),
+        sa.Column("line_type", sa.String(), nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("start_date", billing.columns.Moment(), nullable=False),
+        sa.Column("end_date", billing.columns.Moment(), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("credited", sa.BigInteger(), nullable=False),
+        sa.Column("paid", sa.BigInteger(), nullable=False),
+        sa.Column("details", billing.columns.Json(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoices.id"], name=op.f("fk_invoice_lines_invoice_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoice_lines")),
+        sa.UniqueConstraint("key", name=op.f("uq_invoice_lines_key")),
+    )
+    with op.batch_alter_table("invoice_lines", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_invoice_lines_invoice_id"), ["invoice_id"], unique=False)
+
     op.create_table(
         "order_attributes",
         sa.Column("id", sa.String(), nullable=False),
@@ -544,6 +826,8 @@ def upgrade() -> None:
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("valid_from", billing.columns.Moment(), nullable=False),
         sa.Column("valid_to", billing.columns.Moment(), nullable=True),
+        sa.Column("series", sa.String(), nullable=True),
+        sa.Column("opened_by", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_order_attributes_customer_id")),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_attributes_order_id")),
         sa.ForeignKeyConstraint(["order_line_id"], ["order_lines.id"], name=op.f("fk_order_attributes_order_line_id")),
@@ -556,4 +840,96 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_order_attributes_order_id"), ["order_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_order_attributes_order_line_id"), ["order_line_id"], unique=False)
 
+    op.create_table(
+        "order_seats",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("order_line_id", sa.String(), nullable=False),
+        sa.Column("product_id", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("ended_at", billing.columns.Moment(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_seats_order_id")),
+        sa.ForeignKeyConstraint(["order_line_id"], ["order_lines.id"], name=op.f("fk_order_seats_order_line_id")),
+        sa.ForeignKeyConstraint(["product_id"], ["products.id"], name=op.f("fk_order_seats_product_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["customer_users.id"], name=op.f("fk_order_seats_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_seats")),
+        sa.UniqueConstraint("order_line_id", "position", name=op.f("uq_order_seats_order_line_id_position")),
+    )
+    with op.batch_alter_table("order_seats", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_order_seats_order_id"), ["order_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_order_seats_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "payments",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=True),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.String(), nullable=False),
+        sa.Column("invoice_id", sa.String(), nullable=True),
+        sa.Column("order_id", sa.String(), nullable=True),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("allocated", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("payment_date", billing.columns.Moment(), nullable=False),
+        sa.Column("payment_type", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("metadata", billing.columns.Json(), nullable=True),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.Column("updated_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_payments_customer_id")),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoices.id"], name=op.f("fk_payments_invoice_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_payments_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
+        sa.UniqueConstraint("key", name=op.f("uq_payments_key")),
+        sa.UniqueConstraint("number", name=op.f("uq_payments_number")),
+    )
+    with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payments_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
+        "xero_invoices",
+        sa.Column("invoice_id", sa.String(), nullable=False),
+        sa.Column("xero_id", sa.String(), nullable=True),
+        sa.Column("status", sa.String(), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.Column("sent_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoices.id"], name=op.f("fk_xero_invoices_invoice_id")),
+        sa.PrimaryKeyConstraint("invoice_id", name=op.f("pk_xero_invoices")),
+    )
+    op.create_table(
+        "payment_allocations",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("payment_id", sa.String(), nullable=False),
+        sa.Column("invoice_id", sa.String(), nullable=False),
+        sa.Column("invoice_line_id", sa.String(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("allocation_date", billing.columns.Moment(), nullable=False),
+        sa.Column("created_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoices.id"], name=op.f("fk_payment_allocations_invoice_id")),
+        sa.ForeignKeyConstraint(
+            ["invoice_line_id"], ["invoice_lines.id"], name=op.f("fk_payment_allocations_invoice_line_id")
+        ),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_payment_allocations_payment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_allocations")),
+    )
+    with op.batch_alter_table("payment_allocations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payment_allocations_invoice_id"), ["invoice_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_allocations_invoice_line_id"), ["invoice_line_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_payment_allocations_payment_id"), ["payment_id"], unique=False)
+
+    op.create_table(
+        "xero_payments",
+        sa.Column("payment_id", sa.String(), nullable=False),
+        sa.Column("invoice_id", sa.String(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("xero_id", sa.String(), nullable=False),
+        sa.Column("sent_at", billing.columns.Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["invoice_id"], ["invoices.id"], name=op.f("fk_xero_payments_invoice_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_xero_payments_payment_id")),
+        sa.PrimaryKeyConstraint("payment_id", "invoice_id", name=op.f("pk_xero_payments")),
+    )
     # ### end Alembic commands ###
