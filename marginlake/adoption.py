@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from billing.value.feed import Fed
+from billing.value.fed import Fed
 from lake.connect import Lake
 from marginlake.config import Config
 from marginlake.revenue_store import adopt_rules, stored_rules

@@ -30,9 +30,7 @@ def open_database(data_dir: Path, config: Config) -> Database:
 def open_billing(data_dir: Path, config: Config, lake: Lake) -> Billing:
     """The business beside an open lake. Raises BillingError with one line."""
     public_url = config.billing.public_url or f"http://{config.receiver.http}"
-    return Billing(
-        open_database(data_dir, config), lake, public_url=public_url.rstrip("/"), lake_dir=lake.data_dir
-    )
+    return Billing(open_database(data_dir, config), lake, public_url=public_url.rstrip("/"), lake_dir=lake.data_dir)
 
 
 def has_keys(billing: Billing) -> bool:
