@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.orders.revenue import is_of_order
-from billing.value.feed import Fed
+from billing.value.fed import Fed
 from lake.connect import Lake
 from marginlake.config import Config
 from marginlake.revenue_store import adopt_rules, stored_rules

@@ -11,7 +11,7 @@ import xxhash
 from analytics.event_rules import EventRules
 from analytics.revenue_parse import parse_rules
 from analytics.revenue_rules import RevenueError
-from billing.value.feed import Fed
+from billing.value.fed import Fed
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, Pricer, choose
 from marginlake.config import Config, ConfigError
 from marginlake.tokenizers import tokenizers_of

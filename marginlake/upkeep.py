@@ -18,7 +18,6 @@ from analytics.period_mates import settle_periods
 from analytics.recompute import Changes
 from analytics.rollup import DAY, Rollup, rollup, unrolled
 from analytics.shared_hours import settle_hours
-from billing.database import BillingError
 from lake.connect import Lake
 from lake.errors import LakeError
 from lake.maintain import Policy, maintain
@@ -134,7 +133,7 @@ class Upkeep:
         try:
             step()
             done = True
-        except (OSError, LakeError, CatalogError, CatalogChoiceError, duckdb.Error, BillingError, ConfigError) as error:
+        except (OSError, LakeError, CatalogError, CatalogChoiceError, duckdb.Error, ConfigError) as error:
             log.error("upkeep failed, it will be tried again", step=what, error=str(error))
         self._ran(what, time.monotonic() - began, done)
 

@@ -16,7 +16,7 @@ from analytics.event_rules import EventRules
 from analytics.revalue import DONE, Revalued, revalue
 from analytics.value_model import ValueModel, ValueModelError
 from analytics.value_parse import parse_content
-from billing.value.feed import Fed
+from billing.value.fed import Fed
 from lake.commit import Transaction
 from lake.connect import Lake
 from lake.schema import TABLES

@@ -1,5 +1,6 @@
 """The value model of the REST API, followed by the running service: looked at beside requests, never in one."""
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from billing.context import Billing
 from billing.database import BillingError
-from billing.value.feed import Fed, fed
+from billing.value.fed import Fed
+from billing.value.feed import fed
 from lake.connect import Lake
 from marginlake.adoption import with_values
 from marginlake.config import Config
+from marginlake.failures import one_line
 from marginlake.rules import Rules
 from marginlake.value_store import revalue_again
 
@@ -37,14 +40,15 @@ class ValueWatch:
         self._seen: Fed | None = None
 
     def follow(self) -> bool:
-        """Take up what the API changed; whether there is something to be valued again. Raises LakeError, BillingError,
+        """Take up what the API changed; whether there is something to be valued again. Raises LakeError, OSError,
         ConfigError; the next call tries again.
         """
         try:
             with self._billing.database.read() as session:
                 now = fed(session)
-        except SQLAlchemyError as error:
-            raise BillingError(f"the business database cannot be read: {error}") from error
+        except (SQLAlchemyError, BillingError) as error:
+            # for upkeep it is a disk that cannot be read: it tries again
+            raise OSError(errno.EIO, f"the business database cannot be read: {one_line(str(error))}") from error
         if now is None or now == self._seen:
             return False
         again = self._seen is not None and now.backfills != self._seen.backfills

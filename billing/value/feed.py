@@ -1,27 +1,11 @@
 """The value model of the API as the lake takes it: customers and groups by the names that events carry."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 from sqlalchemy.orm import Session
 
+from billing.value.fed import Fed
 from billing.value.manifest import Content
 from billing.value.names import members_of_group, names_meant
 from billing.value.store import active
-
-
-@dataclass(frozen=True)
-class Fed:
-    """content: `model` and `groups` as `analytics.value_parse` reads them below `api`. backfills: how often everything
-    was asked to be valued again.
-    """
-
-    content: Mapping[str, Any]
-    effective_from: datetime | None
-    effective_to: datetime | None
-    backfills: int
 
 
 def fed(session: Session) -> Fed | None:

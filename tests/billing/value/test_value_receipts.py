@@ -1,7 +1,7 @@
 """Receipts of delivered value: what they count, when they change, and who sees them."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from billing.receipts.store import is_intact
 from billing.tables.customers import CustomerAlias
+from billing.tables.orders import Order, OrderLine
 from billing.tables.receipts import ValueReceipt
 from marginlake.adoption import rules_in
 from marginlake.config import Config
@@ -93,6 +95,37 @@ def test_one_of_a_product_counts_that_products_events_only(place: Delivery) -> N
     product = place.api.get("/products/external/chat").json()["id"]
     shown = detail(place, made(place, product={"productId": product, "currency": "usd"}))
     assert (shown["totalDeliveredValue"], shown["productId"]) == (0.5, product)
+
+
+def test_one_of_an_order_counts_its_products_while_it_ran(place: Delivery) -> None:
+    customer = place.api.get("/customers/external/acme").json()["id"]
+    product = place.api.get("/products/external/chat").json()["id"]
+    place.arrive(
+        *(("acme", "chat_message", {"minutes_saved": 100}, f"2026-02-{day}T00:00:00Z") for day in ("05", "20")),
+        product="chat",
+    )
+
+    def add(session: Session) -> None:
+        terms = {"start_date": datetime(2026, 2, 8, tzinfo=UTC), "end_date": datetime(2026, 2, 20, tzinfo=UTC)}
+        stamps = {"created_at": place.shop.clock(), "updated_at": place.shop.clock()}
+        order = Order(
+            id="ord_1", number=1, version=1, customer_id=customer, billing_contact_ids=[], name="Chat",
+            creation_state="active", currency="USD", auto_post_invoices=False, auto_send_billing_emails=False,
+            auto_send_payment_emails=False, **terms, **stamps,
+        )  # fmt: skip
+        line = OrderLine(
+            id="ol_1", order_id="ord_1", position=0, product_id=product, name="Chat", line_type="STANDARD",
+            **terms, **stamps,
+        )  # fmt: skip
+        order.lines.append(line)
+        session.add(order)
+
+    place.shop.database.write(add)
+    shown = detail(place, made(place, orderId="ord_1"))
+    assert (shown["totalDeliveredValue"], shown["orderId"]) == (0.5, "ord_1")
+    place.api.post("/customers", json={"name": "Else", "externalId": "else"})
+    body = {"externalCustomerId": "else", **FEBRUARY, "orderId": "ord_1"}
+    assert place.api.post("/value-receipts", json=body).status_code == 400
 
 
 def test_aliases_of_a_customer_count_too(place: Delivery) -> None:
@@ -316,7 +349,7 @@ def summing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
         yield opened
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(
         st.tuples(st.booleans(), st.decimals(-1000, 10_000, places=3, allow_nan=False), st.integers(0, 60)),
