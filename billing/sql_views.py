@@ -3,8 +3,11 @@
 Times get their zone, flags are booleans and JSON is JSON; credits stay integer micro-credits, money integer cents.
 """
 
-from sqlalchemy import Boolean, Column
+from typing import Any
+
+from sqlalchemy import Boolean
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from billing.columns import Json, Moment
 from billing.tables import Base
@@ -22,7 +25,7 @@ def columns_to_read(base: type[DeclarativeBase] = Base) -> dict[str, dict[str, s
     return dict(sorted(shown.items()))
 
 
-def _read(column: Column[object]) -> str:
+def _read(column: KeyedColumnElement[Any]) -> str:
     name = '"' + column.name + '"'
     if isinstance(column.type, Moment):
         return f"{name} AT TIME ZONE 'UTC'"
