@@ -10,13 +10,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
+from lake.beside import Beside, attach_beside
 from lake.connect import CATALOG_FILE, DATA_DIRECTORY, attach, check_lake, connect, first_line, is_transient
 from lake.definitions import quoted
 from lake.errors import LakeError, LakeLockedError
@@ -38,6 +39,10 @@ _HARMLESS_LAKE_FUNCTIONS = frozenset(
 )
 _NOT_IN_POLARS = ("INTERVAL", "UNION", "MAP", "BIT", "VARIANT", "TIME WITH TIME ZONE")
 _TEXT_AS_QUERY = frozenset({"query", "query_table"})
+_OTHER_DATABASES = ("sqlite_", "postgres_", "ducklake_scan")
+"""Beginnings of functions that open files and databases past DuckDB's own guard."""
+_FILE_READERS = ("read_", "sniff_")
+"""Beginnings of functions that read any file as bytes or text. DuckDB lets them read the database files it attached."""
 
 
 class QueryError(LakeError):
@@ -45,18 +50,26 @@ class QueryError(LakeError):
 
 
 def query(
-    data_dir: Path, sql: str, *, memory_limit: str | None = None, threads: int | None = None, attempts: int = 8
+    data_dir: Path,
+    sql: str,
+    *,
+    memory_limit: str | None = None,
+    threads: int | None = None,
+    attempts: int = 8,
+    beside: Beside | None = None,
 ) -> pl.DataFrame:
     """The answer to one SQL query on the newest committed state of the lake in `data_dir`.
 
-    Works beside a running service, on a moved or copied directory and on a read-only one. Decimals, times and 64-bit
-    integers are exact. Raises `QueryError` for a wrong query or one that does more than read, `LakeError` when there is
+    Works beside a running service, on a moved or copied directory and on a read-only one. Decimals, times and
+    64-bit integers are exact. `beside`: another database that the query may name.
+
+    Raises `QueryError` for a wrong query or one that does more than read, `LakeError` when there is
     no lake, `LakeLockedError` when its catalog stayed busy over all attempts.
     """
     for attempt in range(attempts):
         try:
-            with reading(data_dir, memory_limit=memory_limit, threads=threads) as connection:
-                only_reads(connection, sql)
+            with reading(data_dir, memory_limit=memory_limit, threads=threads, beside=beside) as connection:
+                only_reads(connection, sql, files=beside is None)
                 return _answer(connection.sql(sql))
         except duckdb.Error as error:
             if not is_transient(error):
@@ -71,17 +84,22 @@ def query(
 
 @contextmanager
 def reading(
-    data_dir: Path, *, memory_limit: str | None = None, threads: int | None = None
+    data_dir: Path, *, memory_limit: str | None = None, threads: int | None = None, beside: Beside | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the lake that can read the lake's files, and no others; raises `LakeError`."""
     data_dir = data_dir.expanduser().absolute()
     check_lake(data_dir)
     connection = connect(memory_limit=memory_limit, threads=threads)
     try:
-        with _catalog_to_read(connection, data_dir) as catalog:
+        with ExitStack() as files:
+            catalog = files.enter_context(_file_to_read(data_dir / CATALOG_FILE))
             attach(connection, data_dir, read_only=True, catalog=catalog)
-            folders = ", ".join(quoted(str(folder)) for folder in (catalog.parent, data_dir / DATA_DIRECTORY))
-            connection.execute(f"SET allowed_directories = [{folders}]")
+            if beside is not None and beside.file.is_file():
+                attach_beside(connection, beside, files.enter_context(_file_to_read(beside.file)))
+            # DuckLake opens its catalog once more for some of what it is asked.
+            opened = ", ".join(quoted(f"{catalog}{part}") for part in ("", "-wal", "-shm"))
+            connection.execute(f"SET allowed_paths = [{opened}]")
+            connection.execute(f"SET allowed_directories = [{quoted(str(data_dir / DATA_DIRECTORY))}]")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             yield connection
@@ -90,24 +108,26 @@ def reading(
 
 
 @contextmanager
-def _catalog_to_read(connection: duckdb.DuckDBPyConnection, data_dir: Path) -> Iterator[Path]:
-    """The catalog file to attach: the lake's own, or a copy when nobody could write beside it.
+def _file_to_read(database: Path) -> Iterator[Path]:
+    """The SQLite file to attach: the database itself, or a copy when nobody could write beside it.
 
     SQLite keeps an index of its write-ahead log in a file next to the database. When that file is missing and we may
     not make it (read-only media, another user's directory) then no process is writing, and a copy is as good.
     """
-    catalog = data_dir / CATALOG_FILE
-    if os.access(data_dir, os.W_OK) or Path(f"{catalog}-shm").exists():
-        yield catalog
+    if os.access(database.parent, os.W_OK) or Path(f"{database}-shm").exists():
+        yield database
         return
     with tempfile.TemporaryDirectory(prefix="marginlake-") as folder:
-        copy = Path(folder) / CATALOG_FILE
-        shutil.copyfile(catalog, copy)
+        copy = Path(folder) / database.name
+        shutil.copyfile(database, copy)
         yield copy
 
 
-def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise `QueryError` unless `sql` is one statement that only reads. EXPLAIN of such a statement is one too."""
+def only_reads(connection: duckdb.DuckDBPyConnection, sql: str, *, files: bool = True) -> None:
+    """Raise `QueryError` unless `sql` is one statement that only reads. EXPLAIN of such a statement is one too.
+
+    files: whether it may name files, which DuckDB itself restricts to the lake's.
+    """
     statement = _single(sql)
     if statement.type == duckdb.StatementType.EXPLAIN:
         sql = _EXPLAIN.sub("", sql, count=1)
@@ -118,7 +138,8 @@ def only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     parsed = json.loads(row[0]) if row else {}
     for name in sorted(_functions(parsed)):
         writes = name.startswith("ducklake_") and name not in _HARMLESS_LAKE_FUNCTIONS
-        if writes or name in _TEXT_AS_QUERY:
+        past = name.startswith(_OTHER_DATABASES) or (not files and name.startswith(_FILE_READERS))
+        if writes or past or name in _TEXT_AS_QUERY:
             raise QueryError(f"function {name} is not allowed here: it can do more than read")
 
 

@@ -135,7 +135,7 @@ def get_customer_costs(
 ) -> Response:
     """Calls for one customer and what they cost, the newest first."""
     with billing.database.read() as session:
-        customers = texts_of_customer(session, customer_by_external_id(session, external_id).id, None)
+        customers = texts_of_customer(session, None, external_id)
     begun = at_or_after(start_time, "startTime"), at_or_before(end_time, "endTime")
     given = {"startTime": start_time, "endTime": end_time, "externalCustomerId": external_id}
     return _traces(billing, WantedTraces(customers, (), *begun), limit, offset, given)

@@ -57,10 +57,10 @@ def allowance(session: Session, customer_id: str, product_id: str, now: datetime
         currency = attribute.pricing.get("creditsCurrencyId")
         if cost is not None and currency is not None and available[currency] < cost * MICRO:
             left = from_micro(available[currency])
+            short = f"{decimal_text(left)} available, {decimal_text(cost)} needed"
             return Allowance(
                 allowed=False,
-                message=f"too few credits for {attribute.event_name}: {decimal_text(left)} available, "
-                f"{decimal_text(cost)} needed",
+                message=f"too few credits for {attribute.event_name}: {short}",
                 event_name=attribute.event_name,
                 available=left,
             )

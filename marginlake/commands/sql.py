@@ -2,13 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, DataDir, no_option
 from marginlake.failures import UsageError
 from marginlake.output import write_result
+
+if TYPE_CHECKING:
+    from lake.beside import Beside
+
+BUSINESS: Final = "billing"
+"""Under which name queries find the tables of the business database."""
 
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -21,11 +27,20 @@ def sql(
     format: Annotated[Format, Parameter(help="How to print the answer; json and csv keep money exact.")] = "table",  # noqa: A002
     out: Annotated[Path | None, Parameter(help="Write to this file instead of standard output.")] = None,
 ) -> int:
-    """Ask the lake a question in SQL. Read only; works while a service writes."""
+    """Ask the lake a question in SQL, and the business database as `billing.TABLE`. Works while a service writes."""
     from lake.read import query as run_query  # DuckDB is loaded only when there is something to ask
 
     text = sys.stdin.read() if no_option(query) == STANDARD_INPUT else query
     if format == "parquet" and out is None and sys.stdout.isatty():
         raise UsageError("parquet is not for terminals: name a file with --out, or redirect standard output")
-    write_result(run_query(data, text), format, out)
+    write_result(run_query(data, text, beside=_business(data) if BUSINESS in text.lower() else None), format, out)
     return 0
+
+
+def _business(data_dir: Path) -> "Beside":
+    """What may be read of the business database; loaded only for queries that may be about it."""
+    from billing.database import FILE
+    from billing.sql_views import columns_to_read
+    from lake.beside import Beside
+
+    return Beside(data_dir.expanduser().absolute() / FILE, BUSINESS, columns_to_read())

@@ -176,7 +176,7 @@ def test_what_is_wrong_is_said_in_an_object(old: Old, body: bytes, message: str)
 def test_errors_from_anywhere_are_objects(old: Old) -> None:
     answers = [
         old.api.post("/usage/signals/bulk", json={"signals": [{"event_name": "trouble", "customer_id": "c"}]}),
-        old.api.get("/customers/external/nobody/costs"),
+        old.api.post("/usage/check-usage", json={"externalCustomerId": "nobody", "externalProductId": "p"}),
         old.api.get("/nowhere"),
         old.api.get("/traces", params={"limit": 0}),
         old.api.get("/traces", params={"metadata": "[1]"}),
@@ -270,5 +270,6 @@ def test_traces_are_calls_whose_cost_is_known(old: Old) -> None:
     assert amounts(startTime="2026-11-01T12:00:01Z", endTime="2026-11-01T12:00:01Z") == ([2], False)
     assert amounts(metadata='{"deep": {"n": 1.0}, "x/y~": "z"}') == ([1e-12], False)
     assert amounts(metadata='{"a": "c"}') == ([], False)
+    assert amounts("/customers/external/other/costs") == ([4], False)
     _, path, _ = recorded("005")
     assert amounts(path) == ([2, 1e-12], False)
