@@ -8,8 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.api.errors import invalid, not_found
+from billing.audit import actor
+from billing.clock import utc_now
 from billing.ids import new_id
 from billing.ledger.grants import Grant, Opened, open_grant
+from billing.tables.audit import AuditEntry
 from billing.tables.customers import Customer
 from billing.tables.ledger import CreditCurrency, CreditGrant
 
@@ -59,4 +62,24 @@ def grant_by_hand(
     same = (made.currency_id, made.amount_micro, made.expires_at) == (currency.id, asked.amount_micro, asked.expires_at)
     if not (same and same_start):
         raise invalid("Idempotency-Key: was used for another grant")
+    if opened.created:
+        _put_on_record(session, made)
     return opened, made, currency
+
+
+def _put_on_record(session: Session, made: CreditGrant) -> None:
+    # The ledger says what was given; who gave it, only the audit log can say.
+    given = {
+        "key": made.key,
+        "customer_id": made.customer_id,
+        "currency_id": made.currency_id,
+        "amount_micro": made.amount_micro,
+        "starts_at": made.starts_at.isoformat(),
+        "expires_at": made.expires_at.isoformat() if made.expires_at else None,
+    }
+    session.add(
+        AuditEntry(
+            recorded_at=utc_now(), actor=actor(), action="create", object_type=CreditGrant.__tablename__,
+            object_id=made.id, before=None, after=given,
+        )
+    )  # fmt: skip

@@ -1,13 +1,19 @@
 """Pending consumption finds its credits: whatever makes credits spendable pays for what waited, the oldest first."""
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 
 from billing.ledger.book import PENDING, Book, Usage, Wallet
 from billing.ledger.terms import Pool
 
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 2_000
+
+_OF_SIGNAL: Final = (PENDING.c.signal_id == bindparam("of_signal"), PENDING.c.part == bindparam("of_part"))
+_PAID: Final = delete(PENDING).where(*_OF_SIGNAL)
+_LEAVE: Final = (
+    update(PENDING).where(*_OF_SIGNAL).values(remaining_micro=bindparam("left"), settlements=PENDING.c.settlements + 1)
+)
 
 
 def settle(book: Book, wallet: Wallet, pool: Pool) -> None:
@@ -30,6 +36,7 @@ def _some(book: Book, wallet: Wallet, pool: Pool) -> bool:
     oldest = query.order_by(PENDING.c.occurred_at, PENDING.c.signal_id, PENDING.c.part).limit(_AT_ONCE)
     rows = book.connection.execute(oldest).all()
     more = len(rows) == _AT_ONCE
+    paid: list[dict[str, str]] = []
     for row in rows:
         moment = pool.moment(row.occurred_at)
         amount = min(row.remaining_micro, pool.available(moment))
@@ -44,17 +51,14 @@ def _some(book: Book, wallet: Wallet, pool: Pool) -> bool:
         book.move(key, "settle", "grant", "unfunded", amount, usage, pool.id)
         pool.spend(amount, moment)
         wallet.unfunded -= amount
-        _leave(book, row, row.remaining_micro - amount)
+        if amount == row.remaining_micro:
+            paid.append({"of_signal": row.signal_id, "of_part": row.part})
+        else:
+            left = {"of_signal": row.signal_id, "of_part": row.part, "left": row.remaining_micro - amount}
+            book.connection.execute(_LEAVE, left)
+    if paid:
+        book.connection.execute(_PAID, paid)
     book.touch(pool)
     book.touch_wallet(wallet)
     book.write()
     return more
-
-
-def _leave(book: Book, row: Any, remaining: int) -> None:
-    this = (PENDING.c.signal_id == row.signal_id, PENDING.c.part == row.part)
-    if remaining:
-        change = update(PENDING).where(*this).values(remaining_micro=remaining, settlements=row.settlements + 1)
-        book.connection.execute(change)
-    else:
-        book.connection.execute(delete(PENDING).where(*this))

@@ -6,11 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from billing.api.app import create_api
+from billing.audit import acting_as
 from billing.ledger.debits import Debit, debit
 from billing.ledger.grants import Grant, open_grant, void_grant
+from billing.tables.audit import AuditEntry
 from tests.billing.shop import NOW, Shop
 
 CREDIT = 10**6
@@ -111,6 +114,16 @@ def test_the_same_request_sent_again_makes_one_grant(acme: Shop):
     acme.api.post(path, json=body)
     acme.api.post(path, json=body)
     assert balance(acme)["total"] == 300
+
+
+def test_who_gave_credits_by_hand_is_on_record(acme: Shop):
+    with acting_as("key_ops"):
+        give(acme, 12)
+
+    with acme.database.read() as session:
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.object_type == "credit_grants"))
+    assert (entry.actor, entry.action, entry.before) == ("key_ops", "create", None)
+    assert entry.after["amount_micro"] == 12 * CREDIT
 
 
 @pytest.mark.parametrize(

@@ -185,11 +185,11 @@ def _accounts(session) -> dict[tuple[str | None, str], int]:
 
 
 def test_on_sqlite():
-    run_state_machine_as_test(LedgerMachine, settings=_runs(20))
+    run_state_machine_as_test(LedgerMachine, settings=_runs(15))
 
 
 def test_on_postgres(postgres: str):
-    run_state_machine_as_test(lambda: LedgerMachine(postgres), settings=_runs(4))
+    run_state_machine_as_test(lambda: LedgerMachine(postgres), settings=_runs(3))
 
 
 def _runs(examples: int) -> settings:

@@ -34,13 +34,13 @@ def cut(signals: list[Debit], cuts: list[int]) -> list[list[Debit]]:
     return [signals[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(signals=signals, cuts=st.lists(st.integers(0, 25), max_size=6))
 def test_cuts_make_no_difference(signals: list[Debit], cuts: list[int]):
     assert after(cut(signals, cuts)) == after([signals])
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(signals=signals, cuts=st.lists(st.integers(0, 25), max_size=6), times=st.integers(2, 3))
 def test_repeats_make_no_difference(signals: list[Debit], cuts: list[int], times: int):
     """As long as no signal comes with two contents, of which the last one counts."""
