@@ -40,7 +40,7 @@ def invoice_of(session: Session, invoice: Invoice, contact_id: str, settings: Xe
     """A posted invoice, its lines with the accounts and tax types that the settings say."""
     issued = (invoice.posted_date or invoice.issue_date).date()
     return InvoiceSent(
-        number=display_number(invoice), reference=invoice.id, contact_id=contact_id, date=issued,
+        number=display_number(invoice), reference=invoice.id, contact_id=contact_id, issued=issued,
         due=issued if invoice.due_date is None else invoice.due_date.date(), currency=invoice.currency,
         lines=[_line(session, line, invoice.currency, settings) for line in invoice.lines],
     )  # fmt: skip

@@ -150,7 +150,7 @@ def _pay(
         sent = PaymentSent(
             key=f"{payment_id}/{invoice_id}/{amount}", reference=payment_id,
             invoice_id=session.get_one(XeroInvoice, invoice_id).xero_id or "", account=settings.payment_account or "",
-            date=payment.payment_date.date(), amount=major(part, payment.currency),
+            paid_on=payment.payment_date.date(), amount=major(part, payment.currency),
         )  # fmt: skip
     xero_id = client.payment(sent)
 

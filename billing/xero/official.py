@@ -58,7 +58,7 @@ class XeroAccounting:
         """Make an authorised invoice; the one of the same number is brought up to date instead."""
         body = Invoice(
             type="ACCREC", contact=Contact(contact_id=sent.contact_id), invoice_number=sent.number,
-            reference=sent.reference, date=sent.date, due_date=sent.due, currency_code=CurrencyCode(sent.currency),
+            reference=sent.reference, date=sent.issued, due_date=sent.due, currency_code=CurrencyCode(sent.currency),
             line_amount_types=LineAmountTypes.EXCLUSIVE, status="AUTHORISED",
             line_items=[
                 LineItem(
@@ -87,7 +87,7 @@ class XeroAccounting:
     def payment(self, sent: PaymentSent) -> str:
         """Record a payment."""
         body = Payment(
-            invoice=Invoice(invoice_id=sent.invoice_id), account=Account(code=sent.account), date=sent.date,
+            invoice=Invoice(invoice_id=sent.invoice_id), account=Account(code=sent.account), date=sent.paid_on,
             amount=sent.amount, reference=sent.reference,
         )  # fmt: skip
         answer = _asked(

@@ -66,7 +66,7 @@ class InvoiceSent:
     number: str
     reference: str
     contact_id: str
-    date: date
+    issued: date
     due: date
     currency: str
     lines: Sequence[LineSent]
@@ -85,7 +85,7 @@ class PaymentSent:
     reference: str
     invoice_id: str
     account: str
-    date: date
+    paid_on: date
     amount: Decimal
 
 
