@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from billing.api.errors import invalid
 from billing.catalog.pricing import RecurringPercentOfTotal, UsageCostPlus
 from billing.invoices.amounts import cost_plus, percent_of, price_of, rounded, shown_quantity
 from billing.invoices.charges import Charge
@@ -17,6 +18,8 @@ from billing.units import decimal_text
 
 STANDARD = "STANDARD"
 CREDIT = "CREDIT"
+LARGEST_AMOUNT = 10**15
+"""Minor units that a line may have."""
 
 
 @dataclass(frozen=True)
@@ -83,4 +86,6 @@ def _of_usage(order: Order, charge: Charge, used: Used) -> Drafted:
 
 def _line(charge: Charge, quantity: int, amount: int, details: dict[str, Any] | None = None) -> Drafted:
     row = charge.dated.row
+    if abs(amount) > LARGEST_AMOUNT:
+        raise invalid(f"{row.name}: {amount} is more than an invoice can ask for")
     return Drafted(charge.key, row.name, charge.span, quantity, amount, row.order_line_id, row.id, STANDARD, details)

@@ -190,3 +190,17 @@ def test_an_invoice_is_void_unless_it_is_paid(shop: Shop):
     changed = shop.api.put(f"/invoices/{invoice['id']}", json={"metadata": {"a": 1.5}}).json()
     assert changed["metadata"] == {"a": 1.5}
     assert shop.api.get("/invoices/inv_none").status_code == 404
+
+
+def test_an_amount_beyond_all_bounds_is_refused(shop: Shop):
+    bot = goods.product(shop, goods.fee(10**12))
+    acme = goods.customer(shop)
+    body = {
+        "customerId": acme, "creationState": "active", "lines": [{"productId": bot["id"]}],
+        "billingFrequencyOverride": {"frequency": "custom", "customMonths": 1200},
+    }  # fmt: skip
+
+    answer = shop.api.post("/orders", json=body)
+
+    assert (answer.status_code, goods.invoices(shop)) == (400, [])
+    assert shop.api.get("/orders").json()["data"] == []

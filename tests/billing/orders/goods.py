@@ -79,7 +79,8 @@ class MemoryLake:
         self._connection.execute(
             "SET TimeZone = 'UTC'; "
             "CREATE TABLE signals (signal_id VARCHAR, event_name VARCHAR, customer_id VARCHAR, product_id VARCHAR, "
-            "occurred_at TIMESTAMPTZ, quantity DECIMAL(18, 6));"
+            "occurred_at TIMESTAMPTZ, quantity DECIMAL(18, 6), data JSON, customer_unit VARCHAR);"
+            "CREATE VIEW event_margins AS SELECT * FROM signals;"
             "CREATE TABLE costs (cost_id VARCHAR, customer_id VARCHAR, product_id VARCHAR, occurred_at TIMESTAMPTZ, "
             "cost_usd DECIMAL(18, 12))"
         )
@@ -92,7 +93,7 @@ class MemoryLake:
         self._count += 1
         amount = None if quantity is None else Decimal(quantity)
         row = [f"sig_{self._count}", name, customer, of, at, amount]
-        self._connection.execute("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._connection.execute("INSERT INTO signals VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)", row)
 
     def cost(self, at: datetime, dollars: str | None, customer: str = "acme", of: str = "bot") -> None:
         """A model was called."""

@@ -198,3 +198,21 @@ def follow(shop: Shop, product_id: str) -> None:
     from billing.orders.reprice import follow_catalog
 
     shop.database.write(lambda session: follow_catalog(session, product_id, shop.clock()))
+
+
+def test_signals_that_came_before_the_activation_burn_the_credits_of_their_own_time(shop: Shop):
+    credit = wares.currency(shop)
+    lake = goods.with_lake(shop)
+    bot = goods.product(
+        shop, goods.fee(2900, [benefit(credit, 10)]), {"name": "Messages", "pricing": wares.messages(credit)}
+    )
+    acme = goods.customer(shop)
+    for day, quantity in ((datetime(2026, 1, 20, tzinfo=UTC), "7"), (datetime(2026, 3, 14, tzinfo=UTC), "4")):
+        lake.event(day, quantity, "chat_message")
+
+    goods.order(shop, acme, bot["id"], "2026-01-15T12:00:00Z")
+
+    with shop.database.read() as session:
+        (balance,) = balances(session, acme, datetime(2026, 3, 15, tzinfo=UTC))
+        (first,) = balances(session, acme, datetime(2026, 2, 1, tzinfo=UTC))
+    assert (first.used, balance.used) == (7 * 10**6, 4 * 10**6)
