@@ -109,11 +109,8 @@ class Service:
             self.metrics.upkeep_ran,
         )
         self.billing = open_billing(data_dir, config, self.lake)
-<<<<<<< HEAD
         self.orders = OrdersWatch(self.billing, self._earn_by)
-=======
         self.storefront = Storefront(self.billing)
->>>>>>> wt-checkout
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
         app = create_app(
@@ -141,11 +138,8 @@ class Service:
         self._listening.set()
         self.upkeep.start()
         self.alerts.start()
-<<<<<<< HEAD
         self.orders.start()
-=======
         self.storefront.start()
->>>>>>> wt-checkout
         addresses = (_with_port(self.config.receiver.grpc, grpc_port), _with_port(self.config.receiver.http, http_port))
         state = {
             "pid": os.getpid(),
