@@ -8,6 +8,7 @@ period on.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -147,7 +148,7 @@ def _top_up(session: Session, order: Order, line: OrderLine, of: Sequence[Segmen
             session,
             Grant(
                 key=key, customer_id=order.customer_id, currency_id=currency_id, amount_micro=missing, starts_at=now,
-                ends_at=end, rollover_micro=micro((benefit.rollover_amount or 0) * units) if rolls else None,
+                ends_at=end, rollover_micro=micro((benefit.rollover_amount or Decimal(0)) * units) if rolls else None,
                 rollover_ends_at=add_duration(end, duration or 0, unit) if rolls else None, order_id=order.id,
                 product_id=line.product_id, overage_unit_price=benefit.overage_unit_price, pending=waits,
                 is_infinite=benefit.is_infinite_total,
