@@ -3,14 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LITELLM := .venv-litellm
+PAID := .venv-paid
 
-.PHONY: help install demo test lint types rooms check torture bench lock catalog clean
+.PHONY: help install demo test lint types rooms check torture sdk bench lock catalog clean
 
 help:
 	@echo "make install   set up .venv with the marginlake command"
 	@echo "make demo      run the whole loop on realistic traffic, print margins"
 	@echo "make test      linters, types, import rules and the test suite"
 	@echo "make torture   the longer kits: kill -9 under load, fault injection, fuzz"
+	@echo "make sdk       the unmodified Paid SDKs (Python, and Node where there is one) against the service"
 	@echo "make bench     measure this machine: ingest, ack latency, limits, pricing, backfill, freshness"
 	@echo "make lock      re-pin requirements.txt and requirements-dev.txt"
 
@@ -54,12 +56,24 @@ torture: $(VENV)/.installed-dev
 	TEST_EXAMPLES_TIMES=5 $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 900 -k "test_properties or as_if or between" \
 		tests/marginlake/test_properties.py tests/marginlake/test_reprice_properties.py tests/marginlake/test_own_prices.py
 
+# The vendor's SDK and its instrumentations, in an environment of their own; npm keeps no lock file.
+$(PAID)/.installed: $(VENV)/.installed-dev examples/python/requirements.txt
+	$(BIN)/python -m venv $(PAID)
+	$(PAID)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r examples/python/requirements.txt
+	@touch $@
+
+sdk: $(PAID)/.installed
+	if command -v npm >/dev/null; then npm install --prefix examples/node --silent --no-package-lock --no-audit --no-fund; fi
+	$(BIN)/python -m scripts.run_examples $(PAID)/bin/python $$(command -v node || true)
+	$(BIN)/python -m scripts.build_paid_compatibility $(PAID)/bin/python --check
+
 bench: $(VENV)/.installed-dev $(LITELLM)/.tried
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.bench_pricing $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.bench_backfill $(BENCH_SIZE)
 	$(BIN)/python -m benchmarks.bench_freshness $(BENCH_SIZE)
 	$(BIN)/python -m benchmarks.bench_relink $(BENCH_SIZE)
+	$(BIN)/python -m benchmarks.bench_billing $(BENCH_SIZE)
 
 # Large and only to be compared with: in an environment of its own; the benchmark does without it where it cannot be had.
 $(LITELLM)/.tried: $(VENV)/.installed-dev
@@ -77,4 +91,4 @@ catalog: $(VENV)/.installed-dev
 	$(BIN)/python scripts/build_disagreements_doc.py
 
 clean:
-	rm -rf $(VENV) $(LITELLM) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LITELLM) $(PAID) examples/node/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,20 +14,41 @@ from analytics.value_metrics import per_unit, read_metrics
 from analytics.value_model import UNIT_VALUE, Binding, Constant, Formula, Segment, ValueModelError, Variable
 from pricing_tables.own_fields import currency, moment, text
 
-_CONTENT: Final = ("metric", "model", "groups")
+_CONTENT: Final = ("metric", "model", "groups", "api")
+_API: Final = ("model", "groups", "effective_from", "effective_to")
 
 
 def parse_content(content: Mapping[str, Any]) -> tuple[Binding, ...]:
     """All bindings of a model: `metric` (tables of the configuration), `model` (a manifest), `groups` (customers by the
-    name of their group). Raises ValueModelError with one line naming the entry and the key.
+    name of their group), `api` (manifest and groups of the REST API; what the others say of a metric and event holds
+    instead). Raises ValueModelError with one line naming the entry and the key.
     """
+    said = _said(content)
+    if content.get("api") is None:
+        return said
+    entry = Entry("value: api", content["api"])
+    entry.only(_API)
+    mine = {(binding.metric, binding.event_name) for binding in said}
+    return said + tuple(each for each in _model(entry) if (each.metric, each.event_name) not in mine)
+
+
+def _model(entry: Entry) -> tuple[Binding, ...]:
+    """The bindings of `model`, a manifest, for customers by the name of their group in `groups`."""
+    return _Manifest(Entry("value model", entry.need("model", lambda model: model)), _groups(entry)).bindings()
+
+
+def _groups(entry: Entry) -> dict[str, frozenset[str]]:
+    return {name: frozenset(texts(members)) for name, members in entry.table("groups").items()}
+
+
+def _said(content: Mapping[str, Any]) -> tuple[Binding, ...]:
     entry = Entry("value", content)
     entry.only(_CONTENT)
-    groups = {name: frozenset(texts(members)) for name, members in entry.table("groups").items()}
+    _groups(entry)
     own = read_metrics(content.get("metric") or ())
     if "model" not in entry:
         return own
-    model = _Manifest(Entry("value model", content["model"]), groups).bindings()
+    model = _model(entry)
     mine = {(binding.metric, binding.event_name) for binding in own}
     for binding in model:
         if (binding.metric, binding.event_name) in mine:

@@ -1,6 +1,8 @@
 """What every part of the business works with: the database, the time of day, and what it is told by the service."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -24,7 +26,8 @@ class Billing:
     """The parts that requests and jobs share. `public_url` is where browsers reach this service, without a slash.
 
     lake: None where only the business database is at hand. allow_negative: balances show pending consumption as credits
-    below zero.
+    below zero. settled: waits until every debit that is owed has been made; raises BillingError when that takes long.
+    lake_dir: the lake's directory, for queries on a connection of their own.
     """
 
     database: Database
@@ -32,5 +35,7 @@ class Billing:
     public_url: str = "http://127.0.0.1:4318"
     clock: Clock = utc_now
     allow_negative: bool = False
-    webhooks: WebhookSettings = WebhookSettings()
-    payments: PaymentProvider = Manual()
+    settled: Callable[[], None] = lambda: None
+    lake_dir: Path | None = None
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    payments: PaymentProvider = field(default_factory=Manual)

@@ -1,27 +1,43 @@
 """What the settings and the lake say of events together, and how the lake is brought to follow a change of it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from billing.orders.revenue import is_of_order
+from billing.value.feed import Fed
 from lake.connect import Lake
 from marginlake.config import Config
 from marginlake.revenue_store import adopt_rules, stored_rules
 from marginlake.rules import Rules, rules_from
-from marginlake.value_store import record_models, revalue_pending, stored_models
+from marginlake.value_store import models_from, record_models, revalue_pending, stored_models
 
 
 def rules_in(
-    lake: Lake, config: Config, data_dir: Path | None, orders: Sequence[Mapping[str, Any]] | None = None
+    lake: Lake,
+    config: Config,
+    data_dir: Path | None,
+    orders: Sequence[Mapping[str, Any]] | None = None,
+    api: Fed | None = None,
 ) -> Rules:
-    """The rules of the settings, and where they say nothing, those that the lake keeps; then those of the orders
-    (None: as the lake has them). Raises ConfigError.
+    """The rules of the settings, and where they say nothing, those that the lake keeps; then those of the orders, and
+    the value model of the REST API (None: as the lake has them). Raises ConfigError.
     """
     kept = stored_rules(lake)
     own = [rule for rule in kept if not is_of_order(rule)]
     of_orders = [rule for rule in kept if is_of_order(rule)] if orders is None else orders
-    return rules_from(config, data_dir, own, stored_models(lake), of_orders)
+    return rules_from(config, data_dir, own, stored_models(lake), of_orders, api)
+
+
+def with_values(lake: Lake, config: Config, data_dir: Path | None, rules: Rules, api: Fed) -> Rules:
+    """The rules with the value model that the API has now; the lake keeps that version from then on."""
+    value = models_from(config.value, data_dir, stored_models(lake), api)
+    if value == rules.events.value:
+        return rules
+    changed = replace(rules, events=replace(rules.events, value=value))
+    record_models(lake, changed.events)
+    return changed
 
 
 def adopt(lake: Lake, config: Config, rules: Rules) -> int:

@@ -13,6 +13,7 @@ from analytics.invariants import INVARIANTS
 from lake.connect import Lake
 from lake.errors import LakeError
 from marginlake.catalogs import CatalogError, available
+from marginlake.ledger_check import ledger_problems
 
 LEAST_FREE_BYTES = 1 << 30
 CLOCK_SLACK = timedelta(minutes=5)
@@ -54,6 +55,8 @@ def run_checks(data_dir: Path) -> Iterator[Check]:
         yield _unmapped(lake)
         yield _rejections(lake)
         yield _clock(lake)
+    if (problems := ledger_problems(data_dir)) is not None:
+        yield Check("credits", "; ".join(problems) or "the ledger adds up", failed=bool(problems))
     yield _disk(data_dir)
     yield _journal(data_dir)
 

@@ -144,15 +144,27 @@ class MetricsConfig(_Section):
     top: Annotated[int, Field(ge=1, le=1000)] = 20
 
 
+class AuthConfig(_Section):
+    """Who may send and ask. anonymous: `loopback` lets callers from this machine in without a key (only while the
+    service listens on loopback addresses); requests_per_minute: of one key, ingest apart (0: no limit).
+    """
+
+    anonymous: Literal["never", "loopback"] = "never"
+    requests_per_minute: Annotated[int, Field(ge=0)] = 6000
+
+
 class BillingConfig(_Section):
     """The business database (null: SQLite in the data directory) and where browsers reach this service.
 
+    allow_negative: balances show usage that no credits cover as credits below zero;
     stripe_key, stripe_signing_secret: of the account that takes payments (null: the operator confirms them);
-    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery.
+    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery;
+    allow_negative: balances show what is used beyond all credits as credits below zero.
     """
 
     url: SecretStr | None = None
     public_url: str | None = None
+    allow_negative: bool = False
     stripe_key: SecretStr | None = None
     stripe_signing_secret: SecretStr | None = None
     webhooks_to_private: bool = False
@@ -186,6 +198,7 @@ class Config(BaseSettings):
     alerts: AlertsConfig = AlertsConfig()
     metrics: MetricsConfig = MetricsConfig()
     billing: BillingConfig = BillingConfig()
+    auth: AuthConfig = AuthConfig()
     revenue: tuple[dict[str, Any], ...] = ()
     alert: tuple[dict[str, Any], ...] = ()
     dialects: dict[str, dict[str, Any]] = {}

@@ -22,7 +22,7 @@ _VERSION = [*SPAN_KEY, "content_hash"]
 _COST_COLUMNS = ("cost_id", "trace_id", "provider", "response_id", *LIKENESS)
 _SIGNAL_ORDER = (
     "occurred_at", "trace_id", "span_id", "event_name", "data", "quantity", "cost_scope", "cost_traced",
-    "own_customer_id", "own_product_id", "parent_span_id", "idempotency_key",
+    "own_customer_id", "own_product_id", "parent_span_id", "idempotency_key", "customer_unit",
 )  # fmt: skip
 """Who comes first among signals of one id: all that the sender said, so that no two can tie and differ."""
 

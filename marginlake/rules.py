@@ -11,6 +11,7 @@ import xxhash
 from analytics.event_rules import EventRules
 from analytics.revenue_parse import parse_rules
 from analytics.revenue_rules import RevenueError
+from billing.value.feed import Fed
 from marginlake.catalogs import Catalog, CatalogChoiceError, CatalogError, Pricer, choose
 from marginlake.config import Config, ConfigError
 from marginlake.tokenizers import tokenizers_of
@@ -53,10 +54,11 @@ def rules_from(
     stored_revenue: Sequence[Mapping[str, Any]] = (),
     stored_values: Sequence[Mapping[str, Any]] = (),
     orders: Sequence[Mapping[str, Any]] = (),
+    api_values: Fed | None = None,
 ) -> Rules:
     """Compile settings into rules. `stored_revenue` (as the lake keeps it) is used when the settings name none.
     `stored_values` are the versions of the value model that the lake has. `orders`: rules that come from orders, after
-    the others.
+    the others. `api_values`: the value model of the REST API (None: what the newest of the versions has of it).
 
     Raises ConfigError with one line when an entry of revenue, value or prices, a dialect, or the catalog's name, is
     wrong.
@@ -89,7 +91,7 @@ def rules_from(
             revenue=revenue,
             fx=price_again.fx,
             attribution=config.linking.attribution,
-            value=models_from(config.value, data_dir, stored_values),
+            value=models_from(config.value, data_dir, stored_values, api_values),
         ),
         capture_content=config.capture_content,
         dialects=(*own, *DIALECTS),

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,23 +22,27 @@ import polars as pl
 import structlog
 from starlette.routing import Mount
 
-from billing.api.app import PREFIX, create_api
+from billing.api.app import PREFIX
+from billing.api.public import PUBLIC, create_public
+from billing.api.v1 import PREFIX as V1
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
 from marginlake.alert_settings import alert_settings
 from marginlake.alert_watch import AlertWatch
-from marginlake.business import open_billing
+from marginlake.business import api_of, gate_of, has_keys, open_billing, v1_of
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.landing import land
 from marginlake.memory import default_memory_limit
+from marginlake.metering import Metering
 from marginlake.metrics import ServiceMetrics
 from marginlake.orders_watch import OrdersWatch
 from marginlake.pipeline import Prepared
 from marginlake.rules import Rules
 from marginlake.storefront import Storefront
 from marginlake.upkeep import Upkeep
+from marginlake.value_watch import ValueWatch
 from receiver.grpc_server import GrpcServer
 from receiver.http_app import create_app
 from receiver.http_server import HttpServer
@@ -47,6 +52,7 @@ from receiver.journal.record import Kind
 from receiver.journal.timed import TimedDisk
 from receiver.limits import Limits
 from receiver.signals.from_rest import signals_from_rest
+from receiver.signals.rest import records_in
 
 log = structlog.get_logger("service")
 
@@ -68,7 +74,7 @@ class Service:
         alerts = alert_settings(config)
         data_dir.mkdir(parents=True, exist_ok=True)
         self.metrics = ServiceMetrics()
-        self._rules_change = threading.Lock()
+        self._rules_in_use = threading.Lock()
         limit = config.lake.memory_limit or default_memory_limit()
         self.lake = Lake.open(data_dir, memory_limit=limit, threads=config.lake.threads)
         try:
@@ -99,6 +105,9 @@ class Service:
             seen=self._seen,
             metrics=self.metrics,
         )
+        self.billing, live = open_billing(data_dir, config, self.lake)
+        self.metering = Metering(self.billing, live)
+        self.values = ValueWatch(self.lake, config, data_dir, self.billing, lambda: self.rules, self._use_values)
         self.upkeep = Upkeep(
             self.lake,
             data_dir / JOURNAL,
@@ -107,17 +116,30 @@ class Service:
             lambda: self.conveyor.committed,
             lambda: self.rules,
             self.metrics.upkeep_ran,
+            self.values.follow,
         )
-        self.billing = open_billing(data_dir, config, self.lake)
+        self.gate = gate_of(self.billing, config)
         self.orders = OrdersWatch(self.billing, self._earn_by)
         self.storefront = Storefront(self.billing)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
-        self._grpc = GrpcServer(self.intake, config.receiver.grpc, workers=config.receiver.grpc_workers)
+        self._grpc = GrpcServer(
+            self.intake,
+            config.receiver.grpc,
+            authorize=self.gate.may_ingest,
+            workers=config.receiver.grpc_workers,
+        )
         app = create_app(
             self.intake,
             ready=self.ready,
             metrics=self.metrics.expose,
-            routes=[Mount(PREFIX, create_api(self.billing)), *self.storefront.routes],
+            authorize=self.gate.may_ingest,
+            settle=self.metering.settle,
+            routes=[
+                Mount(PREFIX, api_of(self.billing, self.gate, config)),
+                Mount(V1, v1_of(self.billing, self.gate, config, self.intake, self.metering)),
+                Mount(PUBLIC, create_public(self.billing)),
+                *self.storefront.routes,
+            ],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()
@@ -125,6 +147,7 @@ class Service:
 
     def start(self) -> tuple[str, str]:
         """Start everything; returns the addresses (HOST:PORT) of gRPC and HTTP. Raises ListenError."""
+        self.metering.start()
         self._remember_signals(self.conveyor.committed)
         try:
             grpc_port = self._grpc.start()
@@ -163,6 +186,7 @@ class Service:
         took = time.monotonic() - began
         if took > SLOW_START_SECONDS:
             log.info("key directory taken up", seconds=round(took, 1))
+        self.values.follow()
         changed = adopt(self.lake, self.config, self.rules)
         if changed:
             log.info("revenue rules changed: margins worked out again", events=changed)
@@ -177,6 +201,7 @@ class Service:
         self._grpc.stop(SERVER_GRACE_SECONDS)
         servers.join(max(0.1, deadline - time.monotonic() - 4))
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
+        self.metering.stop(2.0)
         self.storefront.stop()
         self.alerts.stop()
         self.orders.stop()
@@ -192,20 +217,25 @@ class Service:
         self.journal.close()
         self.lake.close()
 
+    def is_locked(self) -> bool:
+        """Whether nobody is let in: no caller without a key, and there is none."""
+        return self.config.auth.anonymous == "never" and not has_keys(self.billing)
+
     def ready(self) -> bool:
         """Whether requests are taken and commits succeed."""
         return self._listening.is_set() and self.conveyor.last_error is None
 
     def _earn_by(self, orders: Sequence[Mapping[str, Any]]) -> int:
         """Let events earn by what the orders say now; how many margins changed. Commits wait meanwhile."""
-        with self._rules_change:
-            self.rules = rules_in(self.lake, self.config, self.data_dir, orders)
+        with self._rules_in_use:
+            found = rules_in(self.lake, self.config, self.data_dir, orders)
+            self.rules = replace(found, events=replace(found.events, value=self.rules.events.value))
             return adopt(self.lake, self.config, self.rules)
 
     def _commit(self, prepared: Prepared, position: int) -> None:
         started = time.monotonic()
         try:
-            with self._rules_change:
+            with self._rules_in_use:
                 landed = land(self.lake, prepared, self.rules, JOURNAL, position)
         except BaseException:
             self.metrics.commit_failed()
@@ -213,6 +243,13 @@ class Service:
         self.metrics.committed(landed, time.monotonic() - started)
         self.metrics.rejected(prepared.rejected)
         self.intake.claims.committed(prepared.signals["signal_id"].to_list())
+        self.metering.committed()
+
+    def _use_values(self, rules: Rules) -> None:
+        # Once this returns nothing lands under the model before any more, so that what is valued again stays so. Of the
+        # rules only the model is taken: orders may have changed the others meanwhile.
+        with self._rules_in_use:
+            self.rules = replace(self.rules, events=replace(self.rules.events, value=rules.events.value))
 
     def _seen(self, signal_ids: list[str]) -> set[str]:
         wanted = pl.DataFrame({"signal_id": signal_ids}, schema={"signal_id": pl.String})
@@ -230,6 +267,7 @@ class Service:
             rest = [(record.payload, record.received_ns) for record in batch.records if record.kind is Kind.SIGNALS]
             if rest:
                 self.intake.claims.remember(signals_from_rest(rest)[0]["signal_id"].to_list())
+                self.metering.take_up([record for payload, _ in rest for record in records_in(payload)])
             if batch.next_seq == position:
                 return
             position = batch.next_seq

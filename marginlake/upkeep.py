@@ -18,12 +18,13 @@ from analytics.period_mates import settle_periods
 from analytics.recompute import Changes
 from analytics.rollup import DAY, Rollup, rollup, unrolled
 from analytics.shared_hours import settle_hours
+from billing.database import BillingError
 from lake.connect import Lake
 from lake.errors import LakeError
 from lake.maintain import Policy, maintain
 from marginlake.adoption import catch_up
 from marginlake.catalogs import CatalogChoiceError, CatalogError
-from marginlake.config import Config
+from marginlake.config import Config, ConfigError
 from marginlake.price_book import record_catalog
 from marginlake.rules import Rules
 from receiver.journal.archive import archive_closed, drop_closed, expire
@@ -31,6 +32,7 @@ from receiver.journal.archive import archive_closed, drop_closed, expire
 log = structlog.get_logger("upkeep")
 
 ARCHIVE_SECONDS = 15.0
+FOLLOW_SECONDS = 2.0
 SETTLE_SECONDS = 60.0
 SETTLE_OVERLAP = timedelta(minutes=10)
 ROLLUP_AFTER = timedelta(hours=1)
@@ -56,10 +58,12 @@ class Upkeep:
         committed: Callable[[], int],
         rules: Callable[[], Rules],
         ran: Callable[[str, float, bool], None] = lambda step, seconds, done: None,
+        follow: Callable[[], bool] = lambda: False,
     ) -> None:
         """`committed`: the first journal sequence number that is not in the lake. `rules`: those in use.
 
-        `ran` is told of each step: its name, how many seconds it took, and whether it was done.
+        `ran` is told of each step: its name, how many seconds it took, and whether it was done. `follow` takes up what
+        the API changed of the value model, and says whether events are to be valued again.
         """
         self._lake = lake
         self._journal_dir = journal_dir
@@ -68,6 +72,7 @@ class Upkeep:
         self._committed = committed
         self._rules = rules
         self._ran = ran
+        self._follow = follow
         self._periods_settled: datetime | None = None
         self._caught_up: Rules | None = None
         self._days: deque[date] = deque()
@@ -89,6 +94,7 @@ class Upkeep:
         next_maintenance = time.monotonic() + interval
         next_settling = next_rollup = next_archive = time.monotonic()
         while not self._stop.wait(self._pause(interval, next_rollup)):
+            self._attempt("value model", self._follow_model)
             if self._days and time.monotonic() >= next_rollup:
                 next_rollup = self._rolled_up()
             if time.monotonic() < next_archive:
@@ -112,7 +118,7 @@ class Upkeep:
 
     def _pause(self, interval: float, next_rollup: float) -> float:
         """Seconds until something may be due."""
-        tick = self._tick(interval)
+        tick = min(self._tick(interval), FOLLOW_SECONDS)
         return min(tick, max(0.0, next_rollup - time.monotonic())) if self._days else tick
 
     def _rolled_up(self) -> float:
@@ -128,7 +134,7 @@ class Upkeep:
         try:
             step()
             done = True
-        except (OSError, LakeError, CatalogError, CatalogChoiceError, duckdb.Error) as error:
+        except (OSError, LakeError, CatalogError, CatalogChoiceError, duckdb.Error, BillingError, ConfigError) as error:
             log.error("upkeep failed, it will be tried again", step=what, error=str(error))
         self._ran(what, time.monotonic() - began, done)
 
@@ -153,6 +159,10 @@ class Upkeep:
         self._periods_settled = begun - SETTLE_OVERLAP
         if changed:
             log.info("billing periods settled", events=changed)
+
+    def _follow_model(self) -> None:
+        if self._follow():
+            self._catch_up()
 
     def _catch_up(self) -> None:
         rules = self._rules()

@@ -16,11 +16,13 @@ from analytics.event_rules import EventRules
 from analytics.revalue import DONE, Revalued, revalue
 from analytics.value_model import ValueModel, ValueModelError
 from analytics.value_parse import parse_content
+from billing.value.feed import Fed
 from lake.commit import Transaction
 from lake.connect import Lake
 from lake.schema import TABLES
 from marginlake.config import ConfigError, ValueConfig
 from pricing_tables.fx import DOLLAR
+from pricing_tables.own_fields import moment
 
 _SCHEMA = TABLES["value_models"].polars_schema
 _SOURCE = "revalue:"
@@ -33,10 +35,12 @@ def stored_models(lake: Lake) -> list[dict[str, Any]]:
 
 
 def models_from(
-    config: ValueConfig, data_dir: Path | None, stored: Sequence[Mapping[str, Any]]
+    config: ValueConfig, data_dir: Path | None, stored: Sequence[Mapping[str, Any]], api: Fed | None = None
 ) -> tuple[ValueModel, ...]:
-    """The versions to go by: those stored, and one more where the settings say otherwise than the newest of them.
+    """The versions to go by: those stored, and one more where settings or API say otherwise than the newest of them.
 
+    api: the model of the REST API; None: what the newest version has of it stays. What the settings say of a metric and
+    event holds instead of what the API says, and so does their `effective_from` and `effective_to`.
     Raises ConfigError with one line naming the entry and the key.
     """
     try:
@@ -50,13 +54,22 @@ def models_from(
             )
             for row in stored
         ]
-        content = _content(config, data_dir)
-        if not content:
-            return tuple(models)
         newest = models[-1] if models else ValueModel(0, ())
+        content = _content(config, data_dir)
+        if not content and api is None:
+            return tuple(models)
+        since, until = config.effective_from, config.effective_to
+        if not content:
+            content = {key: value for key, value in newest.content.items() if key != "api"}
+            since, until = (newest.effective_from, newest.effective_to) if content else (None, None)
+        of_api = newest.content.get("api") if api is None else _of_api(api)
+        if of_api is not None:
+            content["api"] = of_api
+            since = since if since is not None else _moment(of_api.get("effective_from"))
+            until = until if until is not None else _moment(of_api.get("effective_to"))
         # what is written must read the same when it comes back from the lake
         kept = _read(_written(content))
-        model = ValueModel(newest.version + 1, parse_content(kept), config.effective_from, config.effective_to, kept)
+        model = ValueModel(newest.version + 1, parse_content(kept), since, until, kept)
     except ValueModelError as error:
         raise ConfigError(str(error)) from None
     same = _written(newest.content) == _written(kept)
@@ -83,6 +96,11 @@ def record_models(lake: Lake, rules: EventRules) -> None:
     lake.run(work)
 
 
+def revalue_again(lake: Lake) -> None:
+    """Let the next `revalue_pending` do all of it, whatever was done."""
+    lake.run(lambda tx: _forget_others(tx, None))
+
+
 def revalue_pending(
     lake: Lake,
     rules: EventRules,
@@ -99,7 +117,7 @@ def revalue_pending(
     return revalue(lake, rules, source=source, progress=progress, stop=stop)
 
 
-def _forget_others(tx: Transaction, source: str) -> None:
+def _forget_others(tx: Transaction, source: str | None) -> None:
     """What was done under other models says nothing any more, should they come back."""
     others = tx.read(f"SELECT DISTINCT source FROM ingest_log WHERE starts_with(source, '{_SOURCE}')")
     for other in others["source"].to_list():
@@ -125,6 +143,16 @@ def _content(config: ValueConfig, data_dir: Path | None) -> dict[str, Any]:
     if not said["metric"] and "model" not in said:
         return {}
     return {key: value for key, value in said.items() if value}
+
+
+def _of_api(api: Fed) -> dict[str, Any]:
+    """The model of the API as it is kept beside what the settings say."""
+    said = {**api.content, "effective_from": api.effective_from, "effective_to": api.effective_to}
+    return {key: value for key, value in said.items() if value}
+
+
+def _moment(value: object) -> datetime | None:
+    return None if value is None else moment(value)
 
 
 def _manifest(path: Path, data_dir: Path | None) -> object:

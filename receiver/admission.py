@@ -6,8 +6,8 @@ from collections.abc import Callable
 from receiver.errors import Overloaded
 from receiver.limits import Limits
 
-Authorize = Callable[[str | None], bool]
-"""Whether the value of an Authorization header (None when there is none) opens the door."""
+Authorize = Callable[[str | None, str | None], bool]
+"""Whether the value of an Authorization header (None: there is none) opens the door to a caller at an address."""
 
 
 class Admission:

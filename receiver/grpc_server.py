@@ -10,6 +10,7 @@ Metrics and logs are answered with a success that stores nothing, so that an exp
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
+from urllib.parse import unquote
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -139,7 +140,7 @@ class _Exports(grpc.GenericRpcHandler):  # type: ignore[misc]
         if self._authorize is None:
             return
         metadata = dict(context.invocation_metadata())
-        if not self._authorize(metadata.get("authorization")):
+        if not self._authorize(metadata.get("authorization"), _peer(context)):
             raise Unauthenticated
 
     def _refuse(self, error: Exception, context: grpc.ServicerContext) -> NoReturn:
@@ -147,3 +148,9 @@ class _Exports(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._intake.metrics.request_refused(refusal.reason)
         context.abort_with_status(rpc_status.to_status(refusal.status()))
         raise AssertionError("abort_with_status always raises")
+
+
+def _peer(context: grpc.ServicerContext) -> str | None:
+    """The caller's address, out of gRPC's `ipv4:127.0.0.1:50412` or `ipv6:[::1]:50412` (percent-encoded)."""
+    kind, _, rest = unquote(context.peer()).partition(":")
+    return rest.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else None

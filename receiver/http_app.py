@@ -26,6 +26,7 @@ from receiver.errors import Malformed, Overloaded, Refusal, TooLarge, Unauthenti
 from receiver.http_body import read_body
 from receiver.intake import Intake, Outcome, SignalOutcome
 from receiver.otlp_json import traces_to_protobuf
+from receiver.payload_keys import payload_key
 
 T = TypeVar("T")
 
@@ -54,13 +55,15 @@ def create_app(
     ready: Callable[[], bool] = lambda: True,
     metrics: Callable[[], tuple[bytes, str]] | None = None,
     routes: Sequence[BaseRoute] = (),
+    settle: Callable[[Sequence[bytes]], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The ASGI application.
 
     `ready` answers /readyz; `metrics` gives body and content type of /metrics (404 without it) and may block;
-    `routes` are further routes of the caller, tried after ours.
+    `routes` are further routes of the caller, tried after ours; `settle` gets the JSON of new REST signals (see
+    `signals.rest.NormalSignal.record`) once they are durable, and the answer waits for it.
     """
-    receiver = _Receiver(intake, authorize)
+    receiver = _Receiver(intake, authorize, settle)
 
     async def readyz(request: Request) -> Response:
         del request
@@ -104,8 +107,14 @@ def _posts(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> lis
 class _Receiver:
     """The endpoints that take data in."""
 
-    def __init__(self, intake: Intake, authorize: Authorize | None) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        authorize: Authorize | None,
+        settle: Callable[[Sequence[bytes]], Awaitable[None]] | None,
+    ) -> None:
         self._intake = intake
+        self._settle = settle
         self._authorize = authorize
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="otlp-http")
         self._one_large = asyncio.Lock()
@@ -118,8 +127,8 @@ class _Receiver:
         encoding = Encoding.PROTOBUF
         try:
             encoding = _encoding(request)
-            self._check_key(request)
-            outcome = await self._taken(request, lambda body, room: self._submit_traces(body, room, encoding))
+            allow = self._by_header_or_payload(request)
+            outcome = await self._taken(request, lambda body, room: self._submit_traces(body, room, encoding, allow))
         except ClientDisconnect:
             return _nobody_listens()
         except Exception as error:  # noqa: BLE001 - fault() logs it; a 500 would make the sender drop its data
@@ -141,6 +150,8 @@ class _Receiver:
         try:
             self._check_key(request)
             outcome = await self._taken(request, self._submit_signals)
+            if self._settle is not None and outcome.records:
+                await self._settle(outcome.records)
         except ClientDisconnect:
             return _nobody_listens()
         except Exception as error:  # noqa: BLE001 - as above
@@ -162,15 +173,19 @@ class _Receiver:
         except TimeoutError:
             raise self._intake.overloaded("the disk did not confirm in time; send the same again") from None
 
-    async def _submit_traces(self, body: bytes, room: Room, encoding: Encoding) -> "Future[Outcome]":
+    async def _submit_traces(
+        self, body: bytes, room: Room, encoding: Encoding, allow: Callable[[bytes], bool] | None
+    ) -> "Future[Outcome]":
         if encoding is Encoding.JSON:
             if len(body) <= self._intake.limits.large_bytes:
                 body = await self._in_thread(lambda: traces_to_protobuf(body))
             else:
                 async with self._one_large:  # JSON takes many times its size while it is converted
                     body = await self._in_thread(lambda: traces_to_protobuf(body))
-        elif len(body) <= _INLINE_PAYLOAD:
+        elif len(body) <= _INLINE_PAYLOAD and allow is None:
             return self._intake.submit_traces(body, room)
+        if allow is not None and not await self._in_thread(lambda: allow(body)):
+            raise Unauthenticated
         return await self._in_thread(lambda: self._intake.submit_traces(body, room))
 
     async def _submit_signals(self, body: bytes, room: Room) -> "Future[SignalOutcome]":
@@ -180,13 +195,29 @@ class _Receiver:
         return await asyncio.get_running_loop().run_in_executor(self._pool, step)
 
     def _check_key(self, request: Request) -> None:
-        if self._authorize is not None and not self._authorize(request.headers.get("authorization")):
+        if self._authorize is not None and not self._authorize(request.headers.get("authorization"), _peer(request)):
             raise Unauthenticated
+
+    def _by_header_or_payload(self, request: Request) -> Callable[[bytes], bool] | None:
+        """None when the caller may send traces, else what decides by the payload. Raises Unauthenticated.
+
+        Old clients send no header, and their key within the payload.
+        """
+        authorize, peer = self._authorize, _peer(request)
+        if authorize is None or authorize(header := request.headers.get("authorization"), peer):
+            return None
+        if header is not None:
+            raise Unauthenticated
+        return lambda payload: (key := payload_key(payload)) is not None and authorize(f"Bearer {key}", peer)
 
     def _refusal(self, error: Exception) -> Refusal:
         refusal = self._intake.fault(error)
         self._intake.metrics.request_refused(refusal.reason)
         return refusal
+
+
+def _peer(request: Request) -> str | None:
+    return request.client.host if request.client is not None else None
 
 
 def _encoding(request: Request) -> Encoding:

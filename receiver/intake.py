@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -67,10 +67,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SignalOutcome:
-    """A durable body of signals: how many were new, and how many were known already."""
+    """A durable body of signals: how many were new, and how many were known already. records: the new ones' JSON."""
 
     ingested: int
     duplicates: int
+    records: tuple[bytes, ...] = field(default=(), compare=False)
 
 
 def _no_backlog() -> int:
@@ -141,13 +142,14 @@ class Intake:
         room = room or self._room_for(body)
         try:
             signals = parse_signals(body, datetime.now(UTC))
-            claim = self._guarded(lambda: self.claims.claim(signal.signal_id for signal in signals))
+            made = frozenset(signal.signal_id for signal in signals if not signal.has_key)
+            claim = self._guarded(lambda: self.claims.claim((signal.signal_id for signal in signals), made))
             fresh = _first_of_each(signals, claim.fresh)
             self._store_claimed(claim, fresh)
         except BaseException:
             room.release()
             raise
-        outcome = SignalOutcome(len(fresh), len(signals) - len(fresh))
+        outcome = SignalOutcome(len(fresh), len(signals) - len(fresh), tuple(signal.record for signal in fresh))
         return self._when_durable([claim.written, *claim.elsewhere], outcome, self._count_signals, room)
 
     def accept_signals(self, body: bytes, room: Room | None = None, wait_seconds: float | None = None) -> SignalOutcome:

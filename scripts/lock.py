@@ -1,4 +1,4 @@
-"""Pin every package by version and hash: writes requirements.txt (run) and requirements-dev.txt (develop).
+"""Pin every package by version and hash: writes requirements.txt (run), requirements-dev.txt (develop), and the SDK's.
 
 No address of a registry is recorded: the files hold names, versions and hashes only.
 """
@@ -12,13 +12,14 @@ COMMON = ["--quiet", "--generate-hashes", "--allow-unsafe", "--strip-extras", "-
           "--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links", "--no-emit-options"]  # fmt: skip
 
 
-def compile_pins(output: str, *extras: str) -> None:
-    """Resolve pyproject.toml with the given extras into one hashed requirements file."""
+def compile_pins(output: str, *extras: str, source: str = "pyproject.toml") -> None:
+    """Resolve a source with the given extras into one hashed requirements file."""
     command = [sys.executable, "-m", "piptools", "compile", *COMMON, "--output-file", output]
     command += [flag for extra in extras for flag in ("--extra", extra)]
-    subprocess.run([*command, "pyproject.toml"], cwd=ROOT, check=True)
+    subprocess.run([*command, source], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
     compile_pins("requirements-dev.txt", "dev", "demo", "prices")
     compile_pins("requirements.txt", "demo")
+    compile_pins("examples/python/requirements.txt", source="examples/python/requirements.in")

@@ -6,8 +6,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing.api.errors import ErrorResponse, handle_errors
+from billing.api.guard import Guard
 from billing.api.routes import ROUTERS
 from billing.context import Billing
+from billing.keys.gate import Gate
+from billing.keys.rate import RateLimit
 
 PREFIX: Final = "/api/v2"
 TITLE: Final = "marginlake"
@@ -15,8 +18,8 @@ TITLE: Final = "marginlake"
 _ERRORS: Final = (400, 403, 404, 409, 500)
 
 
-def create_api(billing: Billing) -> FastAPI:
-    """The ASGI application, to be mounted at PREFIX."""
+def create_api(billing: Billing, gate: Gate | None = None, limit: RateLimit | None = None) -> FastAPI:
+    """The ASGI application, to be mounted at PREFIX. Without a gate everyone may do everything."""
     app = FastAPI(
         title=TITLE,
         version="2",
@@ -30,17 +33,19 @@ def create_api(billing: Billing) -> FastAPI:
     for each in ROUTERS:
         app.include_router(each)
     handle_errors(app)
-    app.add_middleware(_OneSlashForm)
+    app.add_middleware(OneSlashForm)
+    app.add_middleware(Guard, prefix=PREFIX, gate=gate, limit=limit)
     return app
 
 
-class _OneSlashForm:
+class OneSlashForm:
     """Serves a path with a slash at its end as the same path without it: clients differ, and none follows redirects."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
         if scope["type"] == "http" and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         await self._app(scope, receive, send)

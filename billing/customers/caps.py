@@ -1,44 +1,22 @@
-"""Caps: the most that a unit of a customer, and all units below it, may spend of a currency in a month.
+"""Caps as debits fill them: who has to hear of it hears of it once in a period.
 
-Versions are never changed, only ended; where several hold at a moment, the newest one does. Periods begin at midnight
-UTC on the day of the month of the version's start (in shorter months on their last day).
+What is left of a cap is kept beside it and goes down with each debit, so that the ledger is summed up only when a cap
+may be full. It is a lower bound: reversals give nothing back to it until then.
 """
 
-import calendar
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.api.schemas.customer_units import ReachedCap, Window
+from billing.customers.cap_policies import Period, in_force, period_at, used_in
 from billing.customers.units import Tree
-from billing.ids import new_id
-from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap
-from billing.tables.ledger import CreditDebit, LedgerEntry
+from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap, CustomerUnitCapProgress
 from billing.units import from_micro
 from billing.webhooks.emit import emit
-
-SPENT: Final = "spent"
-"""The ledger's account of what was burned, whatever bore it."""
-
-
-class Period(NamedTuple):
-    """From `start` until before `end`."""
-
-    start: datetime
-    end: datetime
-
-
-class Reached(NamedTuple):
-    """A cap that a debit has just filled, and what was spent in its period (micro-credits)."""
-
-    customer: Customer
-    unit: CustomerUnit
-    cap: CustomerUnitCap
-    period: Period
-    used_micro: int
 
 
 class Spending(Protocol):
@@ -52,89 +30,18 @@ class Spending(Protocol):
     def occurred_at(self) -> datetime: ...  # noqa: D102
     @property
     def customer_unit_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def amount_micro(self) -> int: ...  # noqa: D102
 
 
-def period_at(anchor: datetime, moment: datetime) -> Period:
-    """The period of a cap that began at `anchor` which holds `moment`; before the anchor they go on backwards."""
-    day = anchor.astimezone(UTC).day
-    at = moment.astimezone(UTC)
-    first = at.year * 12 + at.month - 1
-    if at < _begin(first, day):
-        first -= 1
-    return Period(_begin(first, day), _begin(first + 1, day))
+class Reached(NamedTuple):
+    """A cap that a debit has just filled, and what was spent in its period (micro-credits)."""
 
-
-def _begin(month: int, day: int) -> datetime:
-    # months from the year 0 on; what lies outside of the calendar is cut off at its ends
-    year, month_of_year = divmod(month, 12)
-    if year < 1:
-        return datetime.min.replace(tzinfo=UTC)
-    if year > 9999:
-        return datetime.max.replace(tzinfo=UTC)
-    last = calendar.monthrange(year, month_of_year + 1)[1]
-    return datetime(year, month_of_year + 1, min(day, last), tzinfo=UTC)
-
-
-def put(
-    session: Session, unit: CustomerUnit, currency_id: str, amount_micro: int, effective_from: datetime, now: datetime
-) -> CustomerUnitCap:
-    """Record a new version, flushed."""
-    newest = session.scalar(select(func.max(CustomerUnitCap.sequence)).where(*_of(unit, currency_id)))
-    cap = CustomerUnitCap(
-        id=new_id("cap"), customer_id=unit.customer_id, unit_id=unit.id, currency_id=currency_id,
-        amount_micro=amount_micro, frequency="MONTHLY", effective_from=effective_from, effective_until=None,
-        source="api", created_at=now, sequence=(newest or 0) + 1, reached_period=None,
-    )  # fmt: skip
-    session.add(cap)
-    session.flush()
-    return cap
-
-
-def versions(session: Session, unit: CustomerUnit, currency_id: str) -> list[CustomerUnitCap]:
-    """All versions of a unit's cap, the newest first."""
-    query = select(CustomerUnitCap).where(*_of(unit, currency_id)).order_by(CustomerUnitCap.sequence.desc())
-    return list(session.scalars(query))
-
-
-def in_force(caps: Iterable[CustomerUnitCap], moment: datetime) -> CustomerUnitCap | None:
-    """The version that holds at a moment, of versions that are in order, the newest first."""
-    return next((cap for cap in caps if cap.effective_from <= moment and is_open(cap, moment)), None)
-
-
-def is_open(cap: CustomerUnitCap, moment: datetime) -> bool:
-    """Whether a version is not over at a moment; it may still have to begin."""
-    return cap.effective_until is None or cap.effective_until > moment
-
-
-def end(session: Session, caps: Iterable[CustomerUnitCap], now: datetime) -> int:
-    """End all versions that are open, those that have yet to begin too, and flush; how many there were."""
-    ended = [cap for cap in caps if is_open(cap, now)]
-    for cap in ended:
-        cap.effective_until = now
-    session.flush()
-    return len(ended)
-
-
-def used_in(session: Session, tree: Tree, unit: CustomerUnit, currency_id: str, period: Period) -> int:
-    """Micro-credits burned in a period by the unit and all below it; by the whole customer where it is the root."""
-    if unit.parent_id is None:
-        moved = case((LedgerEntry.credit_account == SPENT, LedgerEntry.amount_micro), else_=-LedgerEntry.amount_micro)
-        query = select(func.sum(moved)).where(
-            LedgerEntry.customer_id == unit.customer_id,
-            LedgerEntry.currency_id == currency_id,
-            LedgerEntry.occurred_at >= period.start,
-            LedgerEntry.occurred_at < period.end,
-            or_(LedgerEntry.credit_account == SPENT, LedgerEntry.debit_account == SPENT),
-        )
-    else:
-        query = select(func.sum(CreditDebit.amount_micro)).where(
-            CreditDebit.customer_id == unit.customer_id,
-            CreditDebit.customer_unit_id.in_([each.external_id for each in tree.below(unit)]),
-            CreditDebit.currency_id == currency_id,
-            CreditDebit.occurred_at >= period.start,
-            CreditDebit.occurred_at < period.end,
-        )
-    return int(session.scalar(query) or 0)
+    customer: Customer
+    unit: CustomerUnit
+    cap: CustomerUnitCap
+    period: Period
+    used_micro: int
 
 
 def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) -> list[Reached]:
@@ -144,19 +51,61 @@ def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) ->
     """
     session.flush()
     named = {each.customer_id for each in debits}
-    query = select(CustomerUnitCap).where(CustomerUnitCap.customer_id.in_(named))
-    caps: dict[str, list[CustomerUnitCap]] = {}
-    for cap in session.scalars(query.order_by(CustomerUnitCap.sequence.desc())):
-        caps.setdefault(cap.customer_id, []).append(cap)
+    capped = set(session.scalars(select(CustomerUnitCap.customer_id).where(CustomerUnitCap.customer_id.in_(named))))
     reached = [
         found
-        for customer_id, of_customer in caps.items()
-        for found in _crossed(session, customer_id, of_customer, [d for d in debits if d.customer_id == customer_id])
+        for customer_id in sorted(capped)
+        for found in _crossed(session, customer_id, [each for each in debits if each.customer_id == customer_id])
     ]
     for each in reached:
         emit(session, "billing-credit-cap-reached", each.unit.id, _told(each, now), now)
     session.flush()
     return reached
+
+
+def _crossed(session: Session, customer_id: str, debits: Sequence[Spending]) -> Iterator[Reached]:
+    customer = session.get_one(Customer, customer_id, with_for_update=True, populate_existing=True)
+    tree = Tree(session, customer_id)
+    query = select(CustomerUnitCap).where(CustomerUnitCap.customer_id == customer_id)
+    caps: dict[tuple[str, str], list[CustomerUnitCap]] = {}
+    for cap in session.scalars(query.order_by(CustomerUnitCap.sequence.desc())):
+        caps.setdefault((cap.unit_id, cap.currency_id), []).append(cap)
+    burned: dict[tuple[str, Period], int] = {}
+    filled: dict[str, tuple[CustomerUnitCap, CustomerUnit]] = {}
+    for each in debits:
+        for unit in _bearers(tree, each.customer_unit_id):
+            held = in_force(caps.get((unit.id, each.currency_id), ()), each.occurred_at)
+            if held is not None:
+                key = (held.id, period_at(held.effective_from, each.occurred_at))
+                burned[key] = burned.get(key, 0) + each.amount_micro
+                filled[held.id] = (held, unit)
+    for (cap_id, period), amount in sorted(burned.items()):
+        cap, unit = filled[cap_id]
+        used = _used_if_full(session, tree, unit, cap, period, amount)
+        if used is not None:
+            yield Reached(customer, unit, cap, period, used)
+
+
+def _used_if_full(
+    session: Session, tree: Tree, unit: CustomerUnit, cap: CustomerUnitCap, period: Period, amount: int
+) -> int | None:
+    """What was spent in a period whose cap `amount` more has just filled; None where it is not full, or known to be."""
+    progress = session.get(CustomerUnitCapProgress, cap.id)
+    if progress is None:
+        progress = CustomerUnitCapProgress(cap_id=cap.id, period=period.start, left_micro=None, reached_period=None)
+        session.add(progress)
+    if progress.reached_period is not None and progress.reached_period >= period.start:
+        return None
+    if progress.period == period.start and progress.left_micro is not None and progress.left_micro > amount:
+        progress.left_micro -= amount
+        return None
+    used = used_in(session, tree, unit, cap.currency_id, period)
+    if progress.period <= period.start:
+        progress.period, progress.left_micro = period.start, cap.amount_micro - used
+    if used < cap.amount_micro:
+        return None
+    progress.reached_period = period.start
+    return used
 
 
 def _told(reached: Reached, now: datetime) -> dict[str, Any]:
@@ -173,34 +122,8 @@ def _told(reached: Reached, now: datetime) -> dict[str, Any]:
     return body.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _crossed(
-    session: Session, customer_id: str, caps: Sequence[CustomerUnitCap], debits: Sequence[Spending]
-) -> Iterator[Reached]:
-    tree = Tree(session, customer_id)
-    looked_at: set[tuple[str, datetime]] = set()
-    for each in debits:
-        for unit in _bearers(tree, each.customer_unit_id):
-            own = [cap for cap in caps if cap.unit_id == unit.id and cap.currency_id == each.currency_id]
-            cap = in_force(own, each.occurred_at)
-            if cap is None:
-                continue
-            period = period_at(cap.effective_from, each.occurred_at)
-            reported = cap.reached_period is not None and cap.reached_period >= period.start
-            if reported or (cap.id, period.start) in looked_at:
-                continue
-            looked_at.add((cap.id, period.start))
-            used = used_in(session, tree, unit, each.currency_id, period)
-            if used >= cap.amount_micro:
-                cap.reached_period = period.start
-                yield Reached(session.get_one(Customer, customer_id), unit, cap, period, used)
-
-
 def _bearers(tree: Tree, key: str | None) -> list[CustomerUnit]:
     """The units whose caps a debit fills: the one it names and all above; whatever it names, the root."""
     unit = None if key is None else tree.get(key)
     line = [] if unit is None else tree.line(unit)
     return line if tree.root is None or tree.root in line else [*line, tree.root]
-
-
-def _of(unit: CustomerUnit, currency_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (CustomerUnitCap.unit_id == unit.id, CustomerUnitCap.currency_id == currency_id)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy import update as update_rows
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,7 +18,7 @@ from billing.customers.find import hold
 from billing.customers.seat_billing import refuse_seat_billing
 from billing.customers.unit_keys import is_unit_key
 from billing.ids import new_id
-from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap
+from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap, CustomerUnitCapProgress
 
 DEEPEST: Final = 10
 """Units from the root down to any other, both of them counted."""
@@ -53,7 +54,13 @@ class Tree:
 
     def below(self, unit: CustomerUnit) -> list[CustomerUnit]:
         """The unit and all below it."""
-        return [each for each in self.units if unit in self.line(each)]
+        children: dict[str | None, list[CustomerUnit]] = {}
+        for each in self.units:
+            children.setdefault(each.parent_id, []).append(each)
+        found = [unit]
+        for each in found:
+            found += children.get(each.id, ())
+        return found
 
 
 def unit_of(session: Session, customer: Customer, key: str) -> CustomerUnit:
@@ -88,6 +95,7 @@ def create(session: Session, customer: Customer, body: UnitCreate, now: datetime
             session.flush()
     except IntegrityError:  # another process made it at the same moment
         raise conflict(f"externalId: {body.external_id!r} is taken", "CUSTOMER_UNIT_EXISTS") from None
+    _sum_up_anew(session, customer.id)
     return unit
 
 
@@ -115,6 +123,7 @@ def update(session: Session, customer: Customer, unit: CustomerUnit, body: UnitU
     given = body.model_fields_set
     if body.parent_external_id is not None:
         _move(Tree(session, customer.id), unit, body.parent_external_id)
+        _sum_up_anew(session, customer.id)
     if body.name is not None:
         unit.name = body.name
     if "external_type" in given:
@@ -140,6 +149,15 @@ def remove(session: Session, customer: Customer, unit: CustomerUnit, now: dateti
     unit.status = DELETED
     unit.updated_at = now
     session.flush()
+
+
+def _sum_up_anew(session: Session, customer_id: str) -> None:
+    # What was spent before belongs elsewhere now, so what is left of a cap may be less than is thought.
+    session.flush()
+    caps = select(CustomerUnitCap.id).where(CustomerUnitCap.customer_id == customer_id)
+    session.execute(
+        update_rows(CustomerUnitCapProgress).where(CustomerUnitCapProgress.cap_id.in_(caps)).values(left_micro=None)
+    )
 
 
 def _is_child(each: CustomerUnit, unit: CustomerUnit) -> bool:

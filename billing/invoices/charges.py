@@ -34,7 +34,7 @@ class Charge:
 def charges_due(order: Order, of: Iterable[Segment], now: datetime) -> list[Charge]:
     """All that was to be charged up to now since the order began, charged already or not, by billing date."""
     found = [charge for segment in of for charge in _of_segment(order, segment, now) if charge.billing_date <= now]
-    return sorted(found, key=lambda each: (each.billing_date, each.span.start, each.key))
+    return sorted(found, key=lambda each: (each.billing_date, each.span.start, each.dated.row.position or 0, each.key))
 
 
 def next_charge(order: Order, segment: Segment, now: datetime) -> datetime | None:

@@ -94,7 +94,7 @@ def _replace(session: Session, order: Order, row: OrderAttribute, sold: Sold, pl
     end = end_of(order, line)
     close_row(session, row, now)
     opened = open_row(session, order, line, sold, row.thread, now, _WHY)
-    opened.valid_to = end
+    opened.valid_to, opened.position = end, row.position
     change = {"orderLineAttributeId": row.id, "newQuantity": sold.quantity, "intentIndex": place}
     if stored(sold.pricing) != row.pricing:
         change["newPricing"] = sold.pricing.model_dump(mode="json", by_alias=True, exclude_none=True)

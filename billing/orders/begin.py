@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from billing.context import Billing
+from billing.metering.replay import replay
 from billing.orders.activate import activate
 from billing.orders.advance import advance
 from billing.tables.orders import Order
@@ -31,5 +32,9 @@ def begin(billing: Billing, find: Callable[[Session], Order], now: datetime) -> 
 
 
 def follow_up(billing: Billing, order_id: str, now: datetime) -> None:
-    """What activation leaves to do after its transaction."""
+    """What activation leaves to do after its transaction. Signals of before it come first: they may be overage."""
+    with billing.database.read() as session:
+        order = session.get_one(Order, order_id)
+        products = sorted({line.product_id for line in order.lines})
+    replay(billing, order.customer_id, products, order.start_date, now)
     advance(billing, now, order_id=order_id)

@@ -64,9 +64,10 @@ def _change(session: Session, order: Order, line: OrderLine, sold: Iterable[Sold
         elif any(getattr(row, column) != value for column, value in terms(each).items()):
             replace_row(session, order, line, row, each, now, "catalog")
             changed = True
-    for thread, each in wanted.items():
+    begin = max(now, line.start_date, order.start_date)
+    for place, (thread, each) in enumerate(wanted.items()):
         if thread not in held and thread not in amended:
-            open_row(session, order, line, each, thread, max(now, line.start_date, order.start_date), "catalog")
+            open_row(session, order, line, each, thread, begin, "catalog", place)
             changed = True
     return changed
 

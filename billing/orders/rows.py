@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,10 @@ from billing.orders.periods import Calendar
 from billing.orders.threads import attributes_of, segments
 from billing.tables.orders import Order, OrderAttribute, OrderLine
 
+PLACES: Final = 1000
+LAST: Final = PLACES - 1
+"""Positions of the attributes of one line; what is added later comes last."""
+
 
 def thread_of(line: OrderLine, sold: Sold, place: int) -> str:
     """What names an attribute of a line for as long as it is sold."""
@@ -20,13 +24,21 @@ def thread_of(line: OrderLine, sold: Sold, place: int) -> str:
 
 
 def open_row(
-    session: Session, order: Order, line: OrderLine, sold: Sold, thread: str, since: datetime, opened_by: str
+    session: Session,
+    order: Order,
+    line: OrderLine,
+    sold: Sold,
+    thread: str,
+    since: datetime,
+    opened_by: str,
+    place: int = LAST,
 ) -> OrderAttribute:
     """What a line sells from a moment on, to the line's or the order's end."""
     row = OrderAttribute(
         id=new_id("oa"), order_id=order.id, order_line_id=line.id, customer_id=order.customer_id,
         product_id=line.product_id, product_attribute_id=sold.product_attribute_id, valid_from=since,
-        valid_to=end_of(order, line), series=thread, opened_by=opened_by, **terms(sold),
+        valid_to=end_of(order, line), series=thread, opened_by=opened_by,
+        position=line.position * PLACES + min(place, LAST), **terms(sold),
     )  # fmt: skip
     session.add(row)
     return row
@@ -50,7 +62,7 @@ def open_line(session: Session, order: Order, line: OrderLine, sold: Sequence[So
     if end is not None and begin >= end:
         return
     for place, each in enumerate(sold):
-        open_row(session, order, line, each, thread_of(line, each, place), begin, why)
+        open_row(session, order, line, each, thread_of(line, each, place), begin, why, place)
 
 
 def close_row(session: Session, row: OrderAttribute, at: datetime) -> None:
@@ -87,7 +99,7 @@ def replace_row(
         return row
     row.valid_to = since
     opened = open_row(session, order, line, sold, row.thread, since, why)
-    opened.valid_to = end
+    opened.valid_to, opened.position = end, row.position
     return opened
 
 

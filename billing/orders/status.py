@@ -64,7 +64,7 @@ def resume(session: Session, order: Order, now: datetime) -> None:
         for place, each in enumerate(sold_by(session, order, line)):
             begin = max(now, line.start_date, order.start_date)
             if line.end_date is None or begin < line.end_date:
-                open_row(session, order, line, each, thread_of(line, each, place), begin, "resume")
+                open_row(session, order, line, each, thread_of(line, each, place), begin, "resume", place)
     session.flush()
 
 

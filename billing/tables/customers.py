@@ -112,7 +112,7 @@ class CustomerUnit(Stamped, Base):
 
 
 class CustomerUnitCap(Base):
-    """A version of what a unit and those below it may spend in a month; of its terms only `effective_until` changes."""
+    """A version of what a unit and those below it may spend in a month; only `effective_until` ever changes."""
 
     __tablename__ = "customer_unit_caps"
     __table_args__ = (Index("ix_customer_unit_caps_unit", "unit_id", "currency_id"),)
@@ -128,4 +128,15 @@ class CustomerUnitCap(Base):
     source: Mapped[str]  # api
     created_at: Mapped[datetime]
     sequence: Mapped[int]  # of versions of one unit and currency: the highest one wins where they overlap
-    reached_period: Mapped[datetime | None]  # start of the last period in which the cap was reported as reached
+
+
+class CustomerUnitCapProgress(Base):
+    """How full a cap is, as debits go: what is left at least in the newest period, and which one was full last."""
+
+    __tablename__ = "customer_unit_cap_progress"
+    __unaudited__ = True
+
+    cap_id: Mapped[str] = mapped_column(ForeignKey("customer_unit_caps.id"), primary_key=True)
+    period: Mapped[datetime]  # its start
+    left_micro: Mapped[int | None]  # null: the tree has changed, so it is to be summed up anew
+    reached_period: Mapped[datetime | None]

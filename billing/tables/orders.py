@@ -88,6 +88,7 @@ class OrderAttribute(Base):
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
     series: Mapped[str | None]  # the same for all rows that follow one another; null: its id
+    position: Mapped[int | None]  # among the attributes of its order, as they are shown
     opened_by: Mapped[str | None]  # activation, catalog, resume, amendment, plan: why it begins
 
     @property

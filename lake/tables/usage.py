@@ -150,5 +150,6 @@ SIGNALS = Table(
         Column("idempotency_key", "VARCHAR", "The sender's key against double billing."),
         Column("quantity", "DECIMAL(18,6)", "How much is billed; NULL when what was sent is no amount."),
         Column("data", "JSON", "The event's own data."),
+        Column("customer_unit", "VARCHAR", "Part of the customer that caused it (a department, a user); by REST only."),
     ),
 )

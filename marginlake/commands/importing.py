@@ -42,6 +42,7 @@ def import_(
     from analytics.period_mates import settle_periods
     from lake.connect import Lake
     from marginlake.adoption import adopt, catch_up, rules_in
+    from marginlake.business import meter_imported
     from marginlake.importer import import_files, preview
     from marginlake.rules import rules_from
     from marginlake.sources import files_of
@@ -77,6 +78,7 @@ def import_(
         settle_shared_hours(lake, rules)
         settle_periods(lake, rules.events)
         catch_up(lake, rules)
+        meter_imported(lake, data, settings)
     return _ended(done, paths)
 
 

@@ -16,8 +16,18 @@ from marginlake.logs import configure_logs
 Address = Annotated[str | None, Parameter(help="HOST:PORT; port 0 takes a free one.")]
 
 
+Anonymous = Annotated[
+    bool, Parameter(negative="", help="Let callers from this machine in without an API key (loopback addresses only).")
+]
+
+
 def serve(
-    *, data: DataDir = DEFAULT_DATA, config: ConfigFile = None, grpc: Address = None, http: Address = None
+    *,
+    data: DataDir = DEFAULT_DATA,
+    config: ConfigFile = None,
+    grpc: Address = None,
+    http: Address = None,
+    anonymous: Anonymous = False,
 ) -> int:
     """Run the service: OTLP over gRPC and HTTP in, the lake out. Ctrl-C drains and stops, twice stops at once."""
     # What gRPC's own log has to say is told by the answers and by our log; it is read when gRPC is loaded.
@@ -28,6 +38,9 @@ def serve(
     settings = load(config, data)
     changes = {name: value for name, value in (("grpc", grpc), ("http", http)) if value is not None}
     settings = settings.model_copy(update={"receiver": settings.receiver.model_copy(update=changes)})
+    if anonymous:
+        auth = settings.auth.model_copy(update={"anonymous": "loopback"})
+        settings = settings.model_copy(update={"auth": auth})
     stop = _Stop()
     service = Service(data, settings)
     try:
@@ -36,6 +49,8 @@ def serve(
         service.close()
         raise
     sys.stdout.write(f"marginlake is ready: OTLP/gRPC {grpc_address}, OTLP/HTTP {http_address}\n")
+    if service.is_locked():
+        sys.stdout.write("nobody can send anything yet: run `marginlake keys create NAME`, or serve with --anonymous\n")
     sys.stdout.flush()
     stop.wait()
     drained = service.stop()

@@ -32,7 +32,8 @@ class ServiceProcess:
         self.http = ""
         self._log = log
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        command = [sys.executable, "-m", "marginlake", "serve", "--data", str(data_dir), "--config", str(config)]
+        command = [sys.executable, "-m", "marginlake", "serve", "--anonymous"]
+        command += ["--data", str(data_dir), "--config", str(config)]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MARGINLAKE_")}
         with log.open("ab") as errors:
             self._process = subprocess.Popen(

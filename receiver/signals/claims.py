@@ -5,7 +5,7 @@ sends it again is told "duplicate", but only once the first request's bytes are 
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -35,8 +35,11 @@ class Claims:
     def __len__(self) -> int:
         return len(self._owners)
 
-    def claim(self, ids: Iterable[str]) -> Claim:
-        """Claim the ids (repeats allowed) for one request. Raises what `seen` raises, claiming nothing then."""
+    def claim(self, ids: Iterable[str], made: Collection[str] = frozenset()) -> Claim:
+        """Claim the ids (repeats allowed) for one request. Raises what `seen` raises, claiming nothing then.
+
+        made: those that were made for this request, of which the lake need not be asked.
+        """
         written: Future[None] = Future()
         written.set_running_or_notify_cancel()
         mine: list[str] = []
@@ -50,7 +53,8 @@ class Claims:
                     mine.append(signal_id)
         # The lake is asked after the claim: an id that had left `_owners` by then was committed before this question.
         try:
-            known = self._seen(list(dict.fromkeys(mine))) if mine else set()
+            asked = [signal_id for signal_id in dict.fromkeys(mine) if signal_id not in made]
+            known = self._seen(asked) if asked else set()
         except BaseException as error:
             self._forget(mine, written)
             written.set_exception(error)

@@ -10,7 +10,7 @@ from receiver.frames import REJECTED_SCHEMA, UTC_MICROS
 from receiver.signals.event_data import EventData, event_data_frame, loads, quantity, read_content
 from receiver.signals.schema import SIGNAL_FRAME_SCHEMA
 
-_TEXTS: Final = ("signal_id", "event_name", "customer_id", "product_id", "idempotency_key")
+_TEXTS: Final = ("signal_id", "event_name", "customer_id", "product_id", "idempotency_key", "customer_unit")
 _REQUIRED: Final = ("signal_id", "event_name", "occurred_at")
 _RAW: Final = pl.Schema(
     {
@@ -27,8 +27,8 @@ def signals_from_rest(payloads: Sequence[tuple[bytes, int]]) -> tuple[pl.DataFra
     """``(signals [SIGNAL_FRAME_SCHEMA], rejected [REJECTED_SCHEMA])`` of journaled ``(payload, received_ns)`` pairs.
 
     A payload is ``{"signals": [{signal_id, event_name, customer_id, product_id, occurred_at, data,
-    idempotency_key}]}`` with RFC 3339 times. Nothing raises: an unreadable payload or an incomplete signal is a row of
-    ``rejected`` (``malformed_signals``, ``malformed_signal``, ``invalid_timestamp``). An id may
+    idempotency_key, customer_unit}]}`` with RFC 3339 times. Nothing raises: an unreadable payload or an incomplete
+    signal is a row of ``rejected`` (``malformed_signals``, ``malformed_signal``, ``invalid_timestamp``). An id may
     occur several times: which of them counts is decided where all of them are known, in the lake.
     """
     rows: list[tuple[object, ...]] = []

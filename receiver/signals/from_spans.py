@@ -139,6 +139,7 @@ def _signals(found: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             _signal_ids(found),
             pl.lit("otlp").alias("source"),
+            pl.lit(None, dtype=pl.String).alias("customer_unit"),
             claim.alias("cost_scope"),
             (pl.col("raw_cost_traced") | pl.col("data_cost_traced") | claim.is_not_null()).alias("cost_traced"),
             quantity(pl.coalesce("raw_quantity", "data_quantity")).alias("quantity"),

@@ -37,7 +37,7 @@ Text = Annotated[str, StringConstraints(strict=True, min_length=1)]
 
 @dataclass(frozen=True, slots=True)
 class NormalSignal:
-    """One signal ready for the journal: its id, and its JSON object.
+    """One signal ready for the journal: its id, its JSON object, and whether its id follows from a key of the sender's.
 
     The object has signal_id, event_name, customer_id, product_id|null, occurred_at (RFC 3339, UTC), data|null,
     idempotency_key|null, and customer_unit where one was given.
@@ -45,6 +45,7 @@ class NormalSignal:
 
     signal_id: str
     record: bytes
+    has_key: bool = True
 
 
 class _Part(BaseModel):
@@ -146,6 +147,15 @@ def journal_payload(signals: Iterable[NormalSignal]) -> bytes:
     return b'{"signals":[' + b",".join(signal.record for signal in signals) + b"]}"
 
 
+def records_in(payload: bytes) -> list[bytes]:
+    """The JSON of each signal of a journal record, numbers as they were written; none of one that cannot be read."""
+    try:
+        signals = json.loads(payload, parse_float=Decimal, parse_int=_exact_int)["signals"]
+        return [orjson.dumps(signal, default=_as_written) for signal in signals]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
 def signal_id_for(idempotency_key: str | None) -> str:
     """The id of a REST signal: the same for the same key, always; random without one (an empty key is none)."""
     if idempotency_key:
@@ -167,7 +177,8 @@ def _normalize(signal: Signal, received: datetime) -> NormalSignal:
         content["customer_unit"] = signal.customer_unit.external_id
     try:
         signal_id = signal_id_for(signal.idempotency_key)
-        return NormalSignal(signal_id, orjson.dumps({"signal_id": signal_id, **content}, default=_as_written))
+        record = orjson.dumps({"signal_id": signal_id, **content}, default=_as_written)
+        return NormalSignal(signal_id, record, has_key=bool(signal.idempotency_key))
     except (TypeError, UnicodeEncodeError) as error:
         # JSON's escapes can spell half a surrogate pair, which no text is.
         raise Malformed(f"the body holds text that is not Unicode: {error}") from error

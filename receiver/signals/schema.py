@@ -22,6 +22,7 @@ SIGNAL_SCHEMA: Final = pl.Schema(
         "idempotency_key": pl.String(),
         "quantity": pl.Decimal(18, 6),  # null: the sender gave one that is no quantity
         "data": pl.String(),  # JSON of the sender's own event data; null when none was given
+        "customer_unit": pl.String(),  # the part of the customer that caused it; null but for REST
     }
 )
 """A signal as the lake keeps it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from billing.api.app import create_api
-from billing.context import Billing
+from billing.context import Billing, LakeReader
 from billing.database import Database, url_in
 from billing.tables import Base
 
@@ -44,12 +44,12 @@ class Shop:
 
 
 @contextmanager
-def open_shop(folder: Path, url: str | None = None) -> Iterator[Shop]:
-    """A new business in an empty folder, or in an empty database at `url`."""
+def open_shop(folder: Path, url: str | None = None, lake: LakeReader | None = None) -> Iterator[Shop]:
+    """A new business in an empty folder, or in an empty database at `url`; beside a lake, if there is one."""
     database = Database(url or url_in(folder))
     clock = FixedClock()
     Base.metadata.create_all(database.engine)
-    billing = Billing(database, clock=clock)
+    billing = Billing(database, lake, clock=clock)
     try:
         with TestClient(create_api(billing), raise_server_exceptions=True) as api:
             yield Shop(billing, clock, api)

@@ -20,6 +20,7 @@ Cli = Callable[..., Answer]
 CAPTURE = DATA / "dialects" / "openinference-langchain_agent.pb"
 COMMANDS = [
     "serve", "demo", "sql", "import", "backfill", "relink", "reprice", "revalue", "rollup", "doctor", "maintain",
+    "keys", "keys create", "keys list", "keys revoke",
     "prices", "prices list", "prices show", "prices quote", "prices import", "prices diff", "revenue", "revenue list",
     "revenue check", "alerts", "alerts check", "alerts list", "whatif", "export", "export focus", "export parquet",
     "export csv", "export duckdb", "reconcile", "dashboards", "dashboards grafana", "dashboards datadog",

@@ -244,7 +244,7 @@ def test_keys_are_asked_for_only_where_keys_are_configured(receiver):
 
 
 def test_a_missing_or_unknown_key_is_unauthenticated():
-    receiver = Receiver(authorize=lambda header: header == "Bearer good")
+    receiver = Receiver(authorize=lambda header, peer: header == "Bearer good")
     try:
         assert receiver.export(captured(), metadata=[("authorization", "Bearer good")]) == ExportTraceServiceResponse()
         for metadata in ([], [("authorization", "Bearer bad")]):

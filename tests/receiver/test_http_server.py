@@ -211,7 +211,7 @@ class TestTracesTable:
         assert len(receiver.journal.records) == 1
 
     def test_an_unknown_key_is_401_where_keys_are_configured(self, encoding):
-        guarded = Receiver(authorize=lambda header: header == "Bearer good")
+        guarded = Receiver(authorize=lambda header, peer: header == "Bearer good")
         try:
             assert guarded.export(captured(), encoding, authorization="Bearer good").status_code == 200
             for path in ("/v1/traces", "/v1/metrics", "/v1/logs"):
@@ -407,7 +407,7 @@ class TestRestSignals:
         assert (response.status_code, response.json()["error"]) == (405, "Method Not Allowed")
 
     def test_an_unknown_key_is_403_where_keys_are_configured(self):
-        guarded = Receiver(authorize=lambda header: header == "Bearer good")
+        guarded = Receiver(authorize=lambda header, peer: header == "Bearer good")
         try:
             body = (REST / "node.json").read_bytes()
             response = guarded.post(body, BULK, JSON, authorization="Bearer bad")

@@ -19,6 +19,7 @@ READY = re.compile(r"marginlake is ready: OTLP/gRPC (\S+), OTLP/HTTP (\S+)")
 ANY_PORT = "127.0.0.1:0"
 COMMAND = [sys.executable, "-m", "marginlake"]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MARGINLAKE_", "OTEL_"))}
+WITHOUT_KEYS = {"MARGINLAKE_AUTH__ANONYMOUS": "loopback"}
 
 
 class Service:
@@ -26,6 +27,7 @@ class Service:
 
     `settings` is TOML. What the service says is in `printed` (standard output) and `log` (standard error, kept in the
     directory `notes`: the one around the data directory, if not given). It may be started again after `stop` or `kill`.
+    With `keys` it lets nobody in without an API key.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class Service:
         grpc: str = ANY_PORT,
         http: str = ANY_PORT,
         notes: Path | None = None,
+        keys: bool = False,
     ) -> None:
+        self._environment = ENVIRONMENT if keys else ENVIRONMENT | WITHOUT_KEYS
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
         notes = notes or data_dir.parent
@@ -67,7 +71,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=ENVIRONMENT,
+                env=self._environment,
                 text=True,
             )
         assert self.process.stdout is not None

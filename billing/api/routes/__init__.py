@@ -9,9 +9,11 @@ from fastapi import APIRouter
 
 from billing.api.routes import (
     amendments,
+    analytics,
     checkouts,
     contacts,
     credit_currencies,
+    custom_views,
     customer_aliases,
     customer_credits,
     customer_groups,
@@ -22,6 +24,7 @@ from billing.api.routes import (
     customer_users,
     customers,
     invoices,
+    keys,
     order_seats,
     orders,
     payment_methods,
@@ -29,6 +32,10 @@ from billing.api.routes import (
     plans,
     pricing,
     products,
+    signals,
+    value_metrics,
+    value_models,
+    value_receipts,
     webhooks,
 )
 
@@ -38,8 +45,10 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_portals.routes,
     payment_methods.routes,
     credit_currencies.routes,
+    keys.routes,
     customer_credits.routes,
     products.routes,
+    signals.routes,
     plans.routes,
     pricing.routes,
     amendments.routes,
@@ -54,5 +63,10 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     customer_state.routes,
     customer_unit_caps.routes,
     customer_units.routes,
+    value_metrics.routes,
+    value_models.routes,
+    value_receipts.routes,
+    analytics.routes,
+    custom_views.routes,
     customers.routes,
 )

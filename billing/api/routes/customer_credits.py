@@ -38,6 +38,7 @@ def _below(path: str, who: Callable[[str], Find]) -> None:
     @routes.get(f"{path}/credits/balances", response_model_exclude_none=True)
     def get_credit_balances(billing: Shared, find: Annotated[Find, Depends(who)]) -> CreditBalanceList:
         """What the customer has now, by currency and recipient."""
+        billing.settled()
         with billing.database.read() as session:
             held = balances(session, find(session).id, billing.clock(), allow_negative=billing.allow_negative)
         return CreditBalanceList(data=[shown_balance(balance) for balance in held])

@@ -12,7 +12,8 @@ from billing.api.requests import Shared, router
 from billing.api.schemas.customer_units import Cap, CapEnded, CapPolicy, CapSet, CurrentPeriod, Window
 from billing.catalog.terms import check_currencies, only_currency
 from billing.clock import Clock
-from billing.customers import caps, units
+from billing.customers import cap_policies as caps
+from billing.customers import units
 from billing.customers.find import hold
 from billing.customers.seat_billing import refuse_seat_billing
 from billing.tables.customers import Customer, CustomerUnit, CustomerUnitCap

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from billing.customers.caps import period_at
+from billing.customers.cap_policies import period_at
 from billing.ledger.debits import Debit, debit
 from billing.tables.webhooks import WebhookEndpoint, WebhookMessage
 from tests.billing.catalog.wares import currency
@@ -239,6 +239,53 @@ def test_a_cap_is_told_once_in_a_period_by_the_debit_that_fills_it(shop: Shop, a
     assert burn(shop, acme, money, "s4", 3, None) == [("acme", 9)]
     assert burn(shop, acme, money, "s5", 5, "emea", NOW + timedelta(days=31)) == [("sales", 5)]
     assert burn(shop, acme, money, "late", 5, "emea") == []
+
+
+@pytest.mark.parametrize("change", ["a unit is made", "a unit moves"])
+def test_a_cap_is_told_in_time_when_more_comes_to_be_below_it(shop: Shop, acme: str, change: str):
+    listen(shop)
+    money = currency(shop)
+    shop.api.put(f"{UNITS}/sales/cap", json={"amount": 10, "effectiveFrom": "2026-03-01T00:00:00Z"})
+    assert burn(shop, acme, money, "s1", 1, "sales") == []
+    assert burn(shop, acme, money, "s2", 4, "new" if change == "a unit is made" else "ops") == []
+
+    if change == "a unit is made":
+        shop.api.post(UNITS, json={"externalId": "new", "parentExternalId": "emea"})
+    else:
+        shop.api.patch(f"{UNITS}/ops", json={"parentExternalId": "sales"})
+
+    assert burn(shop, acme, money, "s3", 5, "emea") == [("sales", 10)]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_what_is_told_is_what_a_sum_over_everything_would_find(shop: Shop, data: st.DataObject):
+    if not shop.api.get("/credits/currencies").json()["data"]:
+        listen(shop)
+        currency(shop)
+    money = shop.api.get("/credits/currencies").json()["data"][0]["id"]
+    name = f"acme{shop.api.get('/customers/').json()['pagination']['total']}"
+    customer = shop.api.post("/customers/", json={"name": name, "externalId": name}).json()["id"]
+    units = f"/customers/{customer}/customer-units"
+    shop.api.post(units, json={"externalId": "sales", "parentExternalId": name})
+    caps = {name: data.draw(st.integers(1, 30)), "sales": data.draw(st.integers(1, 30))}
+    for unit, amount in caps.items():
+        shop.api.put(f"{units}/{unit}/cap", json={"amount": amount, "effectiveFrom": "2026-03-01T00:00:00Z"})
+    spent: dict[str, tuple[int, str | None]] = {}
+    reported: set[str] = set()
+    for _ in range(data.draw(st.integers(1, 6))):
+        signal = data.draw(st.sampled_from("abcde"))
+        spent[signal] = (data.draw(st.integers(0, 12)), data.draw(st.sampled_from(["sales", None])))
+
+        found = burn(shop, customer, money, f"{name}/{signal}", *spent[signal])
+
+        used = {
+            name: sum(amount for amount, _ in spent.values()),
+            "sales": sum(amount for amount, unit in spent.values() if unit == "sales"),
+        }
+        full = {(unit, used[unit]) for unit in caps if used[unit] >= caps[unit] and unit not in reported}
+        assert set(found) == full
+        reported |= {unit for unit, _ in full}
 
 
 moments = st.integers(0, 200 * 365 * 86_400).map(

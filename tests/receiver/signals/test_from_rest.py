@@ -19,6 +19,7 @@ SIGNAL = {
     "occurred_at": "2026-01-31T23:00:00Z",
     "data": {"tokens": 350},
     "idempotency_key": "idem-1",
+    "customer_unit": "team",
 }
 
 
@@ -48,6 +49,7 @@ def test_a_signal_becomes_a_row():
         "cost_scope": None,
         "cost_traced": False,
         "idempotency_key": "idem-1",
+        "customer_unit": "team",
         "quantity": Decimal(1),
         "data": '{"tokens":350}',
         "own_customer_id": "cust_1",

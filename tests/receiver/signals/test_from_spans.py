@@ -175,6 +175,7 @@ class TestNeutralSignals:
             "cost_scope": "job-9",
             "cost_traced": True,
             "idempotency_key": "r1",
+            "customer_unit": None,
             "quantity": Decimal("2.5"),
             "data": '{"pages":3}',
             "own_customer_id": "acme",

@@ -1,0 +1,40 @@
+"""Functions that ClickHouse spells otherwise than DuckDB, as macros of DuckDB. docs/analytics-api.md lists them."""
+
+from typing import Final
+
+MACROS: Final = {
+    "toDate(x)": "CAST(x AS DATE)",
+    "toDateTime(x)": "CAST(x AS TIMESTAMP WITH TIME ZONE)",
+    "toString(x)": "CAST(x AS VARCHAR)",
+    "toFloat64(x)": "CAST(x AS DOUBLE)",
+    "toInt64(x)": "CAST(x AS BIGINT)",
+    "toYear(x)": "year(x)",
+    "toMonth(x)": "month(x)",
+    "toDayOfMonth(x)": "day(x)",
+    "toYYYYMM(x)": "year(x) * 100 + month(x)",
+    "toYYYYMMDD(x)": "year(x) * 10000 + month(x) * 100 + day(x)",
+    "toStartOfHour(x)": "date_trunc('hour', x)",
+    "toStartOfDay(x)": "date_trunc('day', x)",
+    "toMonday(x)": "CAST(date_trunc('week', x) AS DATE)",
+    "toStartOfMonth(x)": "CAST(date_trunc('month', x) AS DATE)",
+    "toStartOfQuarter(x)": "CAST(date_trunc('quarter', x) AS DATE)",
+    "toStartOfYear(x)": "CAST(date_trunc('year', x) AS DATE)",
+    "addDays(x, n)": "x + to_days(CAST(n AS INTEGER))",
+    "subtractDays(x, n)": "x - to_days(CAST(n AS INTEGER))",
+    "addMonths(x, n)": "x + to_months(CAST(n AS INTEGER))",
+    "subtractMonths(x, n)": "x - to_months(CAST(n AS INTEGER))",
+    "uniq(x)": "count(DISTINCT x)",
+    "uniqExact(x)": "count(DISTINCT x)",
+    "sumIf(x, c)": "sum(x) FILTER (WHERE c)",
+    "avgIf(x, c)": "avg(x) FILTER (WHERE c)",
+    "minIf(x, c)": "min(x) FILTER (WHERE c)",
+    "maxIf(x, c)": "max(x) FILTER (WHERE c)",
+    "uniqIf(x, c)": "count(DISTINCT x) FILTER (WHERE c)",
+    "groupArray(x)": "list(x)",
+    "JSONExtractString(j, k)": "json_extract_string(j, '$.\"' || k || '\"')",
+    "JSONExtractFloat(j, k)": "TRY_CAST(json_extract_string(j, '$.\"' || k || '\"') AS DOUBLE)",
+    "JSONExtractInt(j, k)": "TRY_CAST(json_extract_string(j, '$.\"' || k || '\"') AS BIGINT)",
+    "JSONExtractBool(j, k)": "TRY_CAST(json_extract_string(j, '$.\"' || k || '\"') AS BOOLEAN)",
+    "JSONHas(j, k)": "json_exists(j, '$.\"' || k || '\"')",
+}
+"""What is written to what is meant."""

@@ -1,0 +1,1 @@
+"""API keys: making and revoking them, and who may do what."""

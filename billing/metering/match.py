@@ -1,0 +1,165 @@
+"""Which price an event is burned by: its customer's and product's, of an order that was active when it happened."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, or_, select
+from sqlalchemy.orm import Session
+
+from billing.ledger.book import chunks
+from billing.ledger.debits import Debit
+from billing.metering.prices import CREDIT_TYPES, CreditPrice, NoQuantityError, burned, credit_price
+from billing.metering.use import Use
+from billing.tables.catalog import Product
+from billing.tables.customers import Customer, CustomerAlias
+from billing.tables.orders import Order, OrderAttribute
+
+_DISPLAY_ID: Final = re.compile(r"cus_[0-9a-f]{24}")
+
+_PRICES: Final = (
+    select(
+        OrderAttribute.id,
+        OrderAttribute.order_id,
+        OrderAttribute.customer_id,
+        OrderAttribute.product_id,
+        OrderAttribute.event_name,
+        OrderAttribute.pricing,
+        OrderAttribute.valid_from,
+        OrderAttribute.valid_to,
+        Order.start_date,
+        Order.end_date,
+        Order.paused_at,
+    )
+    .join(Order, Order.id == OrderAttribute.order_id)
+    .where(OrderAttribute.pricing_type.in_(CREDIT_TYPES), Order.creation_state == "active", Order.deleted_at.is_(None))
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A signal that a price is for and that burns nothing, since it does not say how much it is for."""
+
+    signal_id: str
+    order_attribute_id: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass
+class Matched:
+    """debits: what the signals burn. refused: see `Refusal`. strangers: external ids of customers that nobody knows."""
+
+    debits: list[Debit] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+
+def match(session: Session, uses: Sequence[Use]) -> Matched:
+    """What these signals burn, as the database stands. One debit a signal and currency of credits.
+
+    Of several orders whose price is for a signal the one that began last counts.
+    """
+    matched = Matched()
+    customers = customers_of(session, {use.customer for use in uses if use.customer})
+    matched.strangers = sorted({use.customer for use in uses if use.customer and use.customer not in customers} - {""})
+    attributed = [use for use in uses if use.customer in customers and use.product]
+    if not attributed:
+        return matched
+    products = products_of(session, {use.product for use in attributed if use.product})
+    prices = _prices(session, {customers[use.customer] for use in attributed if use.customer})
+    for use in attributed:
+        key = (customers[use.customer or ""], products.get(use.product or ""), use.event_name)
+        for row, price in _in_force(prices.get(key, ()), use.occurred_at):
+            try:
+                amount = burned(price, use)
+            except NoQuantityError as error:
+                matched.refused.append(Refusal(use.signal_id, row.id, str(error), use.occurred_at))
+                continue
+            matched.debits.append(_debit(use, row, price, amount))
+    return matched
+
+
+def strangers_only(names: Iterable[str]) -> Iterator[str]:
+    """The names that can be a caller's own; what looks like one of our ids was made by us, or was a mistake."""
+    return (name for name in names if not _DISPLAY_ID.fullmatch(name))
+
+
+def customers_of(session: Session, names: Iterable[str]) -> dict[str, str]:
+    """The customers' ids by the names that they go by: external id, alias, display id, in this order."""
+    found: dict[str, str] = {}
+    for some in chunks(sorted(names)):
+        of_display = select(Customer.id, Customer.id).where(Customer.id.in_(some))
+        of_alias = select(CustomerAlias.alias, CustomerAlias.customer_id).where(CustomerAlias.alias.in_(some))
+        of_external = select(Customer.external_id, Customer.id).where(Customer.external_id.in_(some))
+        for query in (of_display, of_alias, of_external):
+            found |= {row[0]: row[1] for row in session.execute(query) if row[0] is not None}
+    return found
+
+
+def products_of(session: Session, names: Iterable[str]) -> dict[str, str]:
+    """The products' ids by external id or display id."""
+    found: dict[str, str] = {}
+    for some in chunks(sorted(names)):
+        query = select(Product.id, Product.external_id).where(or_(Product.id.in_(some), Product.external_id.in_(some)))
+        for product_id, external_id in session.execute(query):
+            found.setdefault(product_id, product_id)
+            if external_id is not None:
+                found[external_id] = product_id
+    return found
+
+
+_Key = tuple[str, str | None, str]
+_Priced = tuple[Row[Any], CreditPrice]
+
+
+def _prices(session: Session, customers: Iterable[str]) -> dict[_Key, list[_Priced]]:
+    """The prices in credits of these customers' orders, those of the order that began last first."""
+    found: dict[_Key, list[_Priced]] = {}
+    for some in chunks(sorted(customers)):
+        query = _PRICES.where(OrderAttribute.customer_id.in_(some)).order_by(
+            Order.start_date.desc(), Order.id.desc(), OrderAttribute.valid_from.desc(), OrderAttribute.id.desc()
+        )
+        for row in session.execute(query):
+            key = (row.customer_id, row.product_id, row.event_name)
+            found.setdefault(key, []).append((row, credit_price(row.pricing)))
+    return found
+
+
+def _in_force(prices: Sequence[_Priced], moment: datetime) -> Iterator[_Priced]:
+    """The first price of each currency that was valid at a moment."""
+    currencies: set[str | None] = set()
+    for row, price in prices:
+        currency = price.credits_currency_id
+        if currency is not None and currency not in currencies and _was_valid(row, moment):
+            currencies.add(currency)
+            yield row, price
+
+
+def _was_valid(row: Row[Any], moment: datetime) -> bool:
+    return (
+        max(row.valid_from, row.start_date) <= moment
+        and (row.valid_to is None or moment < row.valid_to)
+        and (row.end_date is None or moment < row.end_date)
+        and (row.paused_at is None or moment < row.paused_at)
+    )
+
+
+def _debit(use: Use, row: Row[Any], price: CreditPrice, amount: int) -> Debit:
+    currency = price.credits_currency_id
+    assert currency is not None  # `_in_force` lets no other pass
+    return Debit(
+        signal_id=use.signal_id,
+        part=currency,
+        customer_id=row.customer_id,
+        currency_id=currency,
+        amount_micro=amount,
+        occurred_at=use.occurred_at,
+        event_name=use.event_name,
+        product_id=row.product_id,
+        order_id=row.order_id,
+        seat_user_id=use.user,
+        customer_unit_id=use.customer_unit,
+    )
