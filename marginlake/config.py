@@ -158,8 +158,7 @@ class BillingConfig(_Section):
 
     allow_negative: balances show usage that no credits cover as credits below zero;
     stripe_key, stripe_signing_secret: of the account that takes payments (null: the operator confirms them);
-    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery;
-    allow_negative: balances show what is used beyond all credits as credits below zero.
+    webhooks_to_private: also to receivers on private addresses and without TLS; webhook_seconds: for one delivery.
     """
 
     url: SecretStr | None = None

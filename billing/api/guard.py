@@ -66,6 +66,8 @@ def needed_scope(method: str, path: str) -> KeyScope:
     """What a key must be good for to ask this (path below the prefix, no slash at its end)."""
     if any(path == place or path.startswith(place + "/") for place in _ADMIN):
         return "admin"
+    if path.startswith("/checkouts/") and path.endswith("/confirm"):
+        return "admin"
     if path in _INGEST or path.startswith("/usage/"):
         return "ingest"
     if method in _READS or path.removeprefix("/experimental") in _QUERIES:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from billing.api.errors import conflict, invalid
 from billing.checkout.providers import Paid
+from billing.checkout.upgrade import change_plan
 from billing.invoices.pay import NewPayment, pay_invoice, record_payment
 from billing.invoices.state import POSTED, remaining
 from billing.orders.activate import activate
@@ -81,10 +82,17 @@ def take_payment(session: Session, customer: Customer, order: Order | None, paid
 
 
 def _change_plan(session: Session, row: Checkout, running: Order, now: datetime) -> Order:
-    del session, now
     if running.currency != row.currency:
         raise conflict(f"there is an order of this product in {running.currency} already")
-    raise conflict("there is an order of this product already")
+    session.execute(select(Order.id).where(Order.id == running.id).with_for_update())
+    line = next(line for line in running.lines if is_line_of(line, row.product_id or "", now))
+    change_plan(session, running, line, row.plan_id, row.seats, now)
+    return running
+
+
+def is_line_of(line: OrderLine, product_id: str, now: datetime) -> bool:
+    """Whether a line sells a product now."""
+    return line.product_id == product_id and (line.end_date is None or line.end_date > now)
 
 
 def _open(session: Session, order: Order) -> list[Invoice]:

@@ -12,15 +12,17 @@ from starlette.routing import BaseRoute, Route
 
 from billing.api.errors import not_found
 from billing.checkout.buyer import ADDRESS, read_buyer
-from billing.checkout.fulfil import running_order
+from billing.checkout.fulfil import is_line_of, running_order
 from billing.checkout.money import money_text
 from billing.checkout.offers import Offer, offers_of
 from billing.checkout.providers import MANUAL
 from billing.checkout.purchase import Outcome, look_for_payment, quote, submit
 from billing.checkout.terms import known_customer, start, status_of
+from billing.checkout.upgrade import plan_of
 from billing.checkout.web import form_token, go, handler, message, page, with_form
 from billing.context import Billing
 from billing.tables.checkouts import Checkout
+from billing.tables.orders import Order
 
 _PLACE: Final = "{CHECKOUT_ID}"
 
@@ -161,10 +163,21 @@ class CheckoutPages:
         customer_id, now = known_customer(session, row), self._billing.clock()
         if customer_id is not None:
             running = {each.product_id: running_order(session, customer_id, each.product_id, now) for each in offers}
-            locked = {product: order.currency for product, order in running.items() if order is not None}
-            offers = [_only_in(each, locked.get(each.product_id)) for each in offers]
+            orders = {product: order for product, order in running.items() if order is not None}
+            offers = [
+                _only_in(each, orders[each.product_id].currency) if each.product_id in orders else each
+                for each in offers
+                if each.by_seat or each.product_id not in orders or not self._has(session, orders, each)
+            ]
         offers = [each for each in offers if each.prices]
         return offers, [each for each in row.allowed_currencies if any(each in offer.prices for offer in offers)]
+
+    def _has(self, session: Session, orders: Mapping[str, Order], offer: Offer) -> bool:
+        lines = orders[offer.product_id].lines
+        now = self._billing.clock()
+        return any(
+            is_line_of(line, offer.product_id, now) and plan_of(session, line) == offer.plan_id for line in lines
+        )
 
     def _closed(self, row: Checkout) -> Response | None:
         status = status_of(row, self._billing.clock())
@@ -193,9 +206,7 @@ def success_url(row: Checkout) -> str:
     return row.success_url.replace(_PLACE, row.id)
 
 
-def _only_in(offer: Offer, currency: str | None) -> Offer:
-    if currency is None:
-        return offer
+def _only_in(offer: Offer, currency: str) -> Offer:
     return Offer(
         offer.key, offer.product_id, offer.plan_id, offer.name, offer.product_name, offer.features,
         {each: lines for each, lines in offer.prices.items() if each == currency}, offer.by_seat,

@@ -45,7 +45,7 @@ def accruals(order: Order, of: Sequence[Segment], now: datetime) -> dict[str, Ac
         total, days = Fraction(0), 0
         price = first = price_of(parts[0][0].pricing, order.currency, parts[0][0].row.quantity) * factor
         for place, (dated, part) in enumerate(parts):
-            if place and dated.row.opened_by == "amendment":
+            if place and dated.row.opened_by in ("amendment", "plan"):
                 price = price_of(dated.pricing, order.currency, dated.row.quantity) * factor
             length = (part.end.date() - part.start.date()).days
             total += price * length / whole
