@@ -74,5 +74,5 @@ def test_what_is_no_database_is_told_in_one_line(tmp_path: Path):
 
 @pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense"])
 def test_other_databases_are_not_supported(url: str):
-    with pytest.raises(BillingError, match="^billing database: "):
+    with pytest.raises(BillingError, match=r"^billing database: "):
         Database(url)
