@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 LITELLM := .venv-litellm
 PAID := .venv-paid
+LOCALSTRIPE := .venv-localstripe
 
-.PHONY: help install demo test lint types rooms check torture sdk bench lock catalog clean
+.PHONY: help install demo test lint types rooms check torture sdk stripe bench lock catalog clean
 
 help:
 	@echo "make install   set up .venv with the marginlake command"
@@ -13,6 +14,7 @@ help:
 	@echo "make test      linters, types, import rules and the test suite"
 	@echo "make torture   the longer kits: kill -9 under load, fault injection, fuzz"
 	@echo "make sdk       the unmodified Paid SDKs (Python, and Node where there is one) against the service"
+	@echo "make stripe    the Stripe provider against a stand-in for Stripe's API"
 	@echo "make bench     measure this machine: ingest, ack latency, limits, pricing, backfill, freshness"
 	@echo "make lock      re-pin requirements.txt and requirements-dev.txt"
 
@@ -67,6 +69,15 @@ sdk: $(PAID)/.installed
 	$(BIN)/python -m scripts.run_examples $(PAID)/bin/python $$(command -v node || true)
 	$(BIN)/python -m scripts.build_paid_compatibility $(PAID)/bin/python --check
 
+# A stand-in for Stripe's API whose own needs clash with ours; what it does not know is tested on recorded shapes.
+$(LOCALSTRIPE)/.installed: $(VENV)/.installed-dev tests/billing/checkout/localstripe.txt
+	$(BIN)/python -m venv $(LOCALSTRIPE)
+	$(LOCALSTRIPE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/billing/checkout/localstripe.txt
+	@touch $@
+
+stripe: $(LOCALSTRIPE)/.installed
+	LOCALSTRIPE=$(CURDIR)/$(LOCALSTRIPE)/bin/localstripe $(BIN)/python -m pytest tests/billing/checkout/test_localstripe.py
+
 bench: $(VENV)/.installed-dev $(LITELLM)/.tried
 	$(BIN)/python -m benchmarks.bench_ingest $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.bench_pricing $(BENCH_ARGS)
@@ -91,4 +102,4 @@ catalog: $(VENV)/.installed-dev
 	$(BIN)/python scripts/build_disagreements_doc.py
 
 clean:
-	rm -rf $(VENV) $(LITELLM) $(PAID) examples/node/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LITELLM) $(PAID) $(LOCALSTRIPE) examples/node/node_modules build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

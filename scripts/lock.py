@@ -22,4 +22,5 @@ def compile_pins(output: str, *extras: str, source: str = "pyproject.toml") -> N
 if __name__ == "__main__":
     compile_pins("requirements-dev.txt", "dev", "demo", "prices")
     compile_pins("requirements.txt", "demo")
-    compile_pins("examples/python/requirements.txt", source="examples/python/requirements.in")
+    for folder, name in (("examples/python", "requirements"), ("tests/billing/checkout", "localstripe")):
+        compile_pins(f"{folder}/{name}.txt", source=f"{folder}/{name}.in")
