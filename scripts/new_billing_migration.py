@@ -13,7 +13,7 @@ from billing.migrate import migrate
 
 
 def main() -> None:
-    """`python -m scripts.new_billing_migration NAME`; review what it wrote."""
+    """`python -m scripts.new_billing_migration NAME`; look it over, and add the triggers of append-only tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="words_like_this; the number is put before it")
     name = parser.parse_args().name

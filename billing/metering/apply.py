@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from billing.customers.create import ensure_customer
 from billing.ledger.book import DEBITS, chunks, insert_missing
 from billing.ledger.debits import Debit, debit
-from billing.ledger.news import tell
 from billing.metering.match import Matched, Refusal, match, strangers_only
 from billing.metering.use import Use
 from billing.tables.metering import MeteringRefusal
@@ -41,7 +40,7 @@ def meter(session: Session, uses: Sequence[Use], now: datetime, *, again: bool =
     if again:
         debits = [*debits, *_no_longer(session, uses, debits)]
     if debits:
-        tell(session, debit(session, debits, now), now)
+        debit(session, debits, now)
     _note_refusals(session, matched, now)
     return Metered(len(matched.debits), len(matched.refused), made)
 

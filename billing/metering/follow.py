@@ -32,7 +32,7 @@ ROWS_AT_ONCE: Final = 200_000
 SIGNALS_AT_ONCE: Final = 500
 """Signals, or new customers, in one transaction: whoever sends signals meanwhile wants their turn."""
 
-_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SMALLEST_STRETCH: Final = timedelta(seconds=1)
 
 _COLUMNS: Final = ", ".join(name for name in USE_SCHEMA if name not in ("quantity", "data", "customer_unit"))
@@ -50,7 +50,7 @@ def catch_up(
         return 0
     with billing.database.read() as session:
         place = session.get(MeteringProgress, PLACE)
-        since = place.seen_until if place is not None else _BEGINNING
+        since = place.seen_until if place is not None else BEGINNING
     head = _changed(lake, since, None, None)
     if head.rows == 0 or head.first is None or head.last is None or head.newest is None:
         return 0
@@ -181,6 +181,13 @@ def _meter_rows(
             lambda session, uses=uses, now=now: meter(session, uses, now, again=True).debits  # type: ignore[misc]
         )
     return metered
+
+
+def look_at_everything(session: Session) -> None:
+    """Let the follower begin anew: what was debited changes nothing, what was missed is made up for."""
+    place = session.get(MeteringProgress, PLACE)
+    if place is not None:
+        place.seen_until = BEGINNING
 
 
 def _keep_place(session: Session, newest: datetime) -> None:

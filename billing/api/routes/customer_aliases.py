@@ -14,6 +14,7 @@ from billing.api.paging import Listed, Paged, listed
 from billing.api.requests import Shared, router
 from billing.api.schemas.customers import Alias, AliasCreate, shown_alias
 from billing.customers import aliases
+from billing.metering.replay import replay_name
 from billing.tables import customers as tables
 
 routes = router("customer aliases")
@@ -30,9 +31,11 @@ def _below(path: str, who: Callable[[str], Find]) -> None:
 
     @routes.post(f"{path}/aliases", response_model_exclude_none=True)
     def create_customer_alias(billing: Shared, find: Annotated[Find, Depends(who)], body: AliasCreate) -> Alias:
-        """Another external id; 409 when somebody has it."""
+        """Another external id; 409 when somebody has it. What came under it before is the customer's from now on."""
         now = billing.clock()
-        return billing.database.write(lambda session: shown_alias(aliases.add(session, find(session), body, now)))
+        made = billing.database.write(lambda session: shown_alias(aliases.add(session, find(session), body, now)))
+        replay_name(billing, made.alias, now)
+        return made
 
     @routes.delete(f"{path}/aliases/{{alias:path}}")
     def delete_customer_alias(billing: Shared, find: Annotated[Find, Depends(who)], alias: str) -> EmptyResponse:

@@ -44,7 +44,7 @@ def create_payment_method(billing: Shared, body: PaymentMethodCreate) -> Payment
     now = billing.clock()
     with billing.database.read() as session:
         customer = _customer(session, body.customer_id, body.external_customer_id)
-        known = session.get(ProviderCustomer, (customer.id, provider.name))
+        known = session.get(ProviderCustomer, (customer.id, billing.payments.name))
         external = None if known is None else known.external_id
     try:
         kept = provider.keep(
@@ -55,9 +55,9 @@ def create_payment_method(billing: Shared, body: PaymentMethodCreate) -> Payment
         raise ApiError(400, "Payment provider", str(error)) from None
 
     def work(session: Session) -> None:
-        name_at_provider(session, customer.id, provider.name, kept.customer)
+        name_at_provider(session, customer.id, billing.payments.name, kept.customer)
         if kept.method is not None:
-            keep_method(session, customer.id, provider.name, kept.method, now)
+            keep_method(session, customer.id, billing.payments.name, kept.method, now)
 
     billing.database.write(work)
     return PaymentMethodSetup(
