@@ -81,7 +81,8 @@ async def old_signals_v2(request: Request) -> Response:
 
 @routes.post("/usage/check-usage")
 def check_usage(billing: Shared, body: CheckUsage) -> Response:
-    """Whether the customer may use the product now."""
+    """Whether the customer may use the product now, after all that was reported until now."""
+    billing.settled()
     with billing.database.read() as session:
         customer = customer_by_external_id(session, body.external_customer_id)
         product = product_by_external_id(session, body.external_product_id)

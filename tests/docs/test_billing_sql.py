@@ -41,4 +41,6 @@ def test_every_query_answers_what_it_says(tmp_path: Path, capsys: pytest.Capture
     ]  # fmt: skip
     assert [(row["name"], row["currency"], float(row["credits"])) for row in grants] == [("Acme Inc", "tokens", 1.5)]
     assert {"table_name": "customers", "column_name": "name", "data_type": "VARCHAR"} in columns_there
-    assert not any(row["column_name"] in ("digest", "secret") for row in columns_there)
+    names_there = {(row["table_name"], row["column_name"]) for row in columns_there}
+    assert ("api_keys", "hint") in names_there
+    assert not names_there & {("api_keys", "digest"), ("webhook_secrets", "secret"), ("checkouts", "token")}

@@ -1,5 +1,6 @@
 """The first API: what 0.x clients send and read."""
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 
 from billing.api.errors import ApiError
 from billing.api.v1 import create_v1
+from billing.database import BillingError
 from billing.keys.gate import Gate
 from billing.tables.orders import Order, OrderAttribute, OrderLine
 from lake.connect import Lake
@@ -215,6 +217,18 @@ def test_usage_is_allowed_while_there_are_credits(old: Old) -> None:
     other = {"externalCustomerId": "cust_1", "externalProductId": "q"}
     old.shop.api.post("/products", json={"name": "Q", "externalId": "q"})
     assert old.api.post(path, json=other).json()["message"] == "the customer has no active order of this product"
+
+
+def test_debits_that_are_owed_count_first(old: Old) -> None:
+    """Where they cannot be made in time, the client is told to come again."""
+
+    def trouble() -> None:
+        raise BillingError("debits are owed")
+
+    billing = dataclasses.replace(old.shop.billing, settled=trouble)
+    with TestClient(create_v1(billing, lambda body: {})) as api:
+        answer = api.post("/usage/check-usage", json={"externalCustomerId": "c", "externalProductId": "p"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
 def test_events_with_a_price_for_overage_need_no_credits(old: Old) -> None:
