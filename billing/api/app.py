@@ -15,7 +15,7 @@ from billing.keys.rate import RateLimit
 PREFIX: Final = "/api/v2"
 TITLE: Final = "marginlake"
 
-_ERRORS: Final = (400, 403, 404, 409, 500)
+_ERRORS: Final = (400, 403, 404, 409, 500, 501)
 
 
 def create_api(billing: Billing, gate: Gate | None = None, limit: RateLimit | None = None) -> FastAPI:

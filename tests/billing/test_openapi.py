@@ -13,7 +13,6 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
-from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
 
 from billing.api.app import create_api
@@ -21,7 +20,14 @@ from tests.billing.shop import open_shop
 from tests.billing.signals.lakes import shop_by_the_lake
 from tests.examples import examples
 
-CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+
+def no_crash(context: Any, response: Any, case: Case) -> None:
+    """501 is an answer: what makes no sense here, and why."""
+    del context, case
+    assert response.status_code < 500 or response.status_code == 501, response.text
+
+
+CHECKS = [no_crash, status_code_conformance, response_schema_conformance]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ The recordings' replies were a mock's, so their ids are made up: those are put i
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ OTHERWISE = {
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, httpx.Response]]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, httpx.Response]:
     data = tmp_path_factory.mktemp("rest") / "data"
     found: dict[str, httpx.Response] = {}
     ids: dict[str, str] = {}
@@ -60,7 +59,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, http
                 attributes = answer.json()["productAttributes"]
                 ids |= {f"pa_{place}": each["productAttributeId"] for place, each in enumerate(attributes, start=1)}
         assert service.stop() == 0
-    yield found
+    return found
 
 
 def send(client: httpx.Client, request: dict[str, Any], ids: dict[str, str]) -> httpx.Response:

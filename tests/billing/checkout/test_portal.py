@@ -40,4 +40,4 @@ def test_without_a_provider_nobody_keeps_ways_to_pay(shop: Shop):
 
     assert (refused.status_code, refused.json()["error"]) == (501, "Not implemented")
     assert shop.api.get("/payment-methods/").json()["data"] == []
-    assert shop.api.get("/payment-methods/pm_none").status_code == 404
+    assert shop.api.get("/payment-methods/pm_none").status_code == 501
