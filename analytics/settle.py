@@ -16,6 +16,8 @@ from analytics.twins import TWIN_WINDOW, alike_pairs, join_by_response, join_pai
 from pricing_tables.overrides import SHARED_HOUR
 
 FALLBACK = "aggregate_fallback"
+DIRECT_COSTS = "marginlake.costs"
+"""The scope of spans that stand for costs stated over REST (`receiver.dialects.direct.SCOPE`)."""
 
 
 def settle(
@@ -119,7 +121,7 @@ def _as_costs(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         *(pl.when(counts).then(pl.col(name)).alias(name) for name in priced_only),
         cost_id=pl.concat_str(pl.lit("cost_"), "trace_id", pl.lit("_"), "span_id"),
-        source=pl.lit("span"),
+        source=pl.when(pl.col("scope_name") == DIRECT_COSTS).then(pl.lit("api")).otherwise(pl.lit("span")),
         status=pl.when(counts).then("status").otherwise(pl.lit("aggregate")),
         dedup=pl.when(counts & IS_AGGREGATE).then(pl.lit(FALLBACK)).otherwise("why"),
     )

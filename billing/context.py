@@ -1,12 +1,13 @@
 """What every part of the business works with: the database, the time of day, and what it is told by the service."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
+from billing.api.schemas.costs import CostIngestResponse, CostRecord
 from billing.checkout.providers import Manual, PaymentProvider
 from billing.clock import Clock, utc_now
 from billing.database import Database
@@ -28,7 +29,8 @@ class Billing:
 
     lake: None where only the business database is at hand. allow_negative: balances show pending consumption as credits
     below zero. settled: waits until every debit that is owed has been made; raises BillingError when that takes long.
-    lake_dir: the lake's directory, for queries on a connection of their own.
+    lake_dir: the lake's directory, for queries on a connection of their own. take_costs: takes stated costs in, durably,
+    or raises the API's errors and takes none.
     """
 
     database: Database
@@ -37,6 +39,7 @@ class Billing:
     clock: Clock = utc_now
     allow_negative: bool = False
     settled: Callable[[], None] = lambda: None
+    take_costs: Callable[[Sequence[CostRecord]], CostIngestResponse] | None = None
     lake_dir: Path | None = None
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     payments: PaymentProvider = field(default_factory=Manual)

@@ -33,6 +33,7 @@ from marginlake.alert_watch import AlertWatch
 from marginlake.business import api_of, gate_of, has_keys, open_billing, v1_of
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
+from marginlake.direct_costs import DirectCosts
 from marginlake.landing import land
 from marginlake.memory import default_memory_limit
 from marginlake.metering import Metering
@@ -107,6 +108,8 @@ class Service:
         )
         self.billing, live = open_billing(data_dir, config, self.lake)
         self.metering = Metering(self.billing, live)
+        self.costs = DirectCosts(self.lake, self.intake, lambda: self.rules)
+        self.billing.take_costs = self.costs.take
         self.values = ValueWatch(self.lake, config, data_dir, self.billing, lambda: self.rules, self._use_values)
         self.upkeep = Upkeep(
             self.lake,
@@ -245,6 +248,7 @@ class Service:
         self.metrics.committed(landed, time.monotonic() - started)
         self.metrics.rejected(prepared.rejected)
         self.intake.claims.committed(prepared.signals["signal_id"].to_list())
+        self.costs.committed(prepared)
         self.metering.committed()
 
     def _use_values(self, rules: Rules) -> None:

@@ -14,6 +14,7 @@ from receiver.dialects.agent_frameworks import (
     STRANDS,
 )
 from receiver.dialects.dialect import Dialect
+from receiver.dialects.direct import DIRECT
 from receiver.dialects.gen_ai import GENERIC
 from receiver.dialects.langfuse import LANGFUSE
 from receiver.dialects.langsmith import LANGSMITH
@@ -29,6 +30,7 @@ from receiver.dialects.traceloop import TRACELOOP
 from receiver.dialects.vercel import VERCEL, VERCEL_OTEL
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
+    DIRECT,
     LANGFUSE,
     MLFLOW,
     VERCEL,
