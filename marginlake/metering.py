@@ -89,5 +89,7 @@ def look(billing: Billing, stop: Callable[[], bool], done: Callable[[Use], bool]
     try:
         return catch_up(billing, stop, done)
     except (LakeError, duckdb.Error, BillingError, DBAPIError, OSError) as error:
+        if stop():
+            return 0  # the lake was closed under it
         log.error("the lake could not be followed, will try again", error=f"{type(error).__name__}: {error}")
         return 0

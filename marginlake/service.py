@@ -206,7 +206,6 @@ class Service:
         self._grpc.stop(SERVER_GRACE_SECONDS)
         servers.join(max(0.1, deadline - time.monotonic() - 4))
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
-        self.metering.stop(2.0)
         self.storefront.stop()
         self.alerts.stop()
         self.orders.stop()
@@ -218,6 +217,7 @@ class Service:
     def close(self) -> None:
         """Let go of journal and lake; the state file goes."""
         (self.data_dir / STATE_FILE).unlink(missing_ok=True)
+        self.metering.stop(4.0)
         self.billing.database.close()
         self.journal.close()
         self.lake.close()
