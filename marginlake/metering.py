@@ -58,8 +58,8 @@ class Metering:
             self._live.owe(done)
 
     def take_up(self, records: Sequence[bytes]) -> None:
-        """Debit signals that a crash left in the journal, before anybody reads a balance."""
-        self._live.submit([use_of_record(record) for record in records]).result()
+        """Debit signals that a crash left in the journal; what takes long is owed, and no balance is read before."""
+        self.settle_now(records)
 
     def committed(self) -> None:
         """The lake has something new."""
