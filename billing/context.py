@@ -29,8 +29,8 @@ class Billing:
 
     lake: None where only the business database is at hand. allow_negative: balances show pending consumption as credits
     below zero. settled: waits until every debit that is owed has been made; raises BillingError when that takes long.
-    lake_dir: the lake's directory, for queries on a connection of their own. take_costs: takes stated costs in, durably,
-    or raises the API's errors and takes none.
+    lake_dir: the lake's directory, for queries on a connection of their own. take_costs: takes stated costs in,
+    durably, or raises the API's errors and takes none.
     """
 
     database: Database

@@ -62,6 +62,7 @@ ARCHIVE = "archive"
 STATE_FILE = "service.json"
 STOP_SECONDS = 9.0
 SERVER_GRACE_SECONDS = 2.0
+METERING_STOP_SECONDS = 4.0
 SLOW_START_SECONDS = 5.0
 
 
@@ -205,11 +206,14 @@ class Service:
         servers.start()
         self._grpc.stop(SERVER_GRACE_SECONDS)
         servers.join(max(0.1, deadline - time.monotonic() - 4))
+        # What needs no draining ends meanwhile: each may be in the middle of something.
+        others = [self.storefront.stop, self.alerts.stop, self.orders.stop, self.upkeep.stop, self._stop_metering]
+        ending = [threading.Thread(target=stop, daemon=True) for stop in others]
+        for thread in ending:
+            thread.start()
         drained = self.conveyor.drain(self.journal.durable_seq + 1, max(0.1, deadline - time.monotonic() - 1))
-        self.storefront.stop()
-        self.alerts.stop()
-        self.orders.stop()
-        self.upkeep.stop()
+        for thread in ending:
+            thread.join(max(0.1, deadline - time.monotonic() - 0.5))
         self.conveyor.stop(max(0.1, deadline - time.monotonic()))
         self.close()
         return drained
@@ -217,10 +221,13 @@ class Service:
     def close(self) -> None:
         """Let go of journal and lake; the state file goes."""
         (self.data_dir / STATE_FILE).unlink(missing_ok=True)
-        self.metering.stop(4.0)
+        self._stop_metering()
         self.billing.database.close()
         self.journal.close()
         self.lake.close()
+
+    def _stop_metering(self) -> None:
+        self.metering.stop(METERING_STOP_SECONDS)
 
     def is_locked(self) -> bool:
         """Whether nobody is let in: no caller without a key, and there is none."""

@@ -131,7 +131,7 @@ def test_a_thousand_customers_are_few_series(scraped: tuple[Families, Path]) -> 
     families, _ = scraped
     for family in families.values():
         assert not any("customer" in text for sample in family.samples for text in sample.labels.values())
-        if family.type == "gauge":
+        if family.type == "gauge" and "upkeep" not in family.name:  # whose steps are ours, and few
             assert len(family.samples) <= 2 * (TOP + 1), family.name
     assert {sample.labels["product"] for sample in families["marginlake_signals"].samples} >= {"other"}
     assert len({sample.labels["model"] for sample in families["marginlake_calls"].samples}) == TOP + 1

@@ -14,6 +14,8 @@ from marginlake.config import Config
 from marginlake.service import Service
 from tests.service.sending import trace_body
 
+OPEN = {"anonymous": "loopback"}
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -33,7 +35,7 @@ def test_requests_are_taken_before_it_is_ready_and_land_after(tmp_path: Path, mo
 
     monkeypatch.setattr(Lake, "remember_keys", slow)
     http = f"127.0.0.1:{free_port()}"
-    service = Service(tmp_path, Config(receiver={"grpc": "127.0.0.1:0", "http": http}))
+    service = Service(tmp_path, Config(receiver={"grpc": "127.0.0.1:0", "http": http}, auth=OPEN))
     starting = threading.Thread(target=service.start)
     starting.start()
     try:
@@ -61,7 +63,7 @@ def test_a_lake_that_is_busy_does_not_keep_it_from_starting(tmp_path: Path, monk
         raise LakeLockedError("another process writes")
 
     monkeypatch.setattr(Lake, "remember_keys", busy)
-    service = Service(tmp_path, Config(receiver={"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}))
+    service = Service(tmp_path, Config(receiver={"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"}, auth=OPEN))
     service.start()
     assert service.ready()
     assert service.stop()
@@ -73,7 +75,7 @@ def test_a_failure_while_it_takes_up_ends_the_start(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(Lake, "remember_keys", broken)
     http = f"127.0.0.1:{free_port()}"
-    service = Service(tmp_path, Config(receiver={"grpc": "127.0.0.1:0", "http": http}))
+    service = Service(tmp_path, Config(receiver={"grpc": "127.0.0.1:0", "http": http}, auth=OPEN))
     with pytest.raises(OSError, match="Input/output"):
         service.start()
     service.close()
