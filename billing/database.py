@@ -28,6 +28,13 @@ FILE: Final = "billing.sqlite"
 _ATTEMPTS: Final = 12
 _BUSY_MS: Final = 10_000
 _READERS: Final = 16
+_PRAGMAS: Final = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "cache_size = -65536",  # 64 MiB: keys are random, and pages that do not fit are read again for every other row
+    "wal_autocheckpoint = 8000",  # 32 MiB of pages: writing them back waits for the disk
+)
 _TRANSIENT_STATES: Final = ("40001", "40P01")
 """SQLSTATE of a failed serialization and of a deadlock."""
 
@@ -133,7 +140,7 @@ def _sqlite(url: URL, begin: str, connections: int) -> Engine:
     def _configure(connection: sqlite3.Connection, record: object) -> None:
         del record
         connection.isolation_level = None  # transactions begin and end when we say so, not when the driver guesses
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

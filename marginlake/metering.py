@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 
 from billing.context import Billing
 from billing.database import BillingError
-from billing.metering.follow import catch_up
+from billing.metering.follow import Done, catch_up
 from billing.metering.live import LiveMeter
-from billing.metering.use import Use, use_of_record
+from billing.metering.use import use_of_record
 from lake.errors import LakeError
 
 log = structlog.get_logger("metering")
@@ -84,7 +84,7 @@ class Metering:
                 self._committed = False
 
 
-def look(billing: Billing, stop: Callable[[], bool], done: Callable[[Use], bool]) -> int:
+def look(billing: Billing, stop: Callable[[], bool], done: Done) -> int:
     """Meter what is new in the lake; gives how many debits that looked at. A failure is told and tried again later."""
     try:
         return catch_up(billing, stop, done)

@@ -19,7 +19,7 @@ from billing.customers.create import ensure_customer
 from billing.metering.apply import meter
 from billing.metering.match import customers_of, strangers_only
 from billing.metering.prices import CREDIT_TYPES
-from billing.metering.use import USE_SCHEMA, Use, uses_of
+from billing.metering.use import USE_SCHEMA, uses_of
 from billing.tables.metering import MeteringProgress
 from billing.tables.orders import OrderAttribute
 
@@ -32,6 +32,11 @@ ROWS_AT_ONCE: Final = 200_000
 SIGNALS_AT_ONCE: Final = 500
 """Signals, or new customers, in one transaction: whoever sends signals meanwhile wants their turn."""
 
+Done = Callable[..., bool]
+"""Whether a signal is debited as it stands, by its id, event name, customer, product and time."""
+
+_SAID: Final = ("signal_id", "event_name", "customer_id", "product_id", "occurred_at")
+
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SMALLEST_STRETCH: Final = timedelta(seconds=1)
 
@@ -39,11 +44,11 @@ _COLUMNS: Final = ", ".join(name for name in USE_SCHEMA if name not in ("quantit
 
 
 def catch_up(
-    billing: Billing, stop: Callable[[], bool] = lambda: False, done: Callable[[Use], bool] = lambda use: False
+    billing: Billing, stop: Callable[[], bool] = lambda: False, done: Done = lambda signal_id, *said: False
 ) -> int:
     """Meter what changed in the lake since the last time; gives how many debits that looked at. Can be stopped.
 
-    done: of which signals it is known that they are debited as they stand.
+    done: of which signals it is known that they are debited as they stand (see `Done`).
     """
     lake = billing.lake
     if lake is None:
@@ -117,7 +122,7 @@ def _meter_changed(
     first: datetime,
     last: datetime,
     stop: Callable[[], bool],
-    done: Callable[[Use], bool],
+    done: Done,
 ) -> int:
     found = lake.read(
         f"SELECT {_COLUMNS} FROM event_margins "
@@ -152,13 +157,15 @@ def _meter_rows(
     lake: LakeReader,
     found: pl.DataFrame,
     stop: Callable[[], bool],
-    done: Callable[[Use], bool] = lambda use: False,
+    done: Done = lambda signal_id, *said: False,
 ) -> int:
     """Meter those of the events that have a price in credits, or had one."""
     with billing.database.read() as session:
         query = select(OrderAttribute.event_name).where(OrderAttribute.pricing_type.in_(CREDIT_TYPES)).distinct()
         events = [name for name in session.scalars(query) if name is not None]
     wanted = found.filter(pl.col("event_name").is_in(events))
+    fresh = [not done(*row) for row in wanted.select(_SAID).iter_rows()]
+    wanted = wanted.filter(pl.Series(fresh, dtype=pl.Boolean))
     if wanted.is_empty():
         return 0
     ids = wanted.select("signal_id")
@@ -173,9 +180,7 @@ def _meter_rows(
     for start in range(0, whole.height, SIGNALS_AT_ONCE):
         if stop():
             break
-        uses = [use for use in uses_of(whole.slice(start, SIGNALS_AT_ONCE)) if not done(use)]
-        if not uses:
-            continue
+        uses = list(uses_of(whole.slice(start, SIGNALS_AT_ONCE)))
         now = billing.clock()
         metered += billing.database.write(
             lambda session, uses=uses, now=now: meter(session, uses, now, again=True).debits  # type: ignore[misc]

@@ -48,7 +48,7 @@ class LiveMeter:
         self._condition = threading.Condition()
         self._waiting: deque[tuple[Sequence[Use], Future[None]]] = deque()
         self._late: set[Future[None]] = set()
-        self._debited: dict[str, Use] = {}
+        self._debited: dict[str, tuple[object, ...]] = {}
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="billing-meter", daemon=True)
 
@@ -68,9 +68,12 @@ class LiveMeter:
             self._condition.notify_all()
         return done
 
-    def has_debited(self, use: Use) -> bool:
-        """Whether this very signal was debited here, lately. Asked once of each: it is forgotten then."""
-        return self._debited.pop(use.signal_id, None) == use
+    def has_debited(self, signal_id: str, *said: object) -> bool:
+        """Whether a signal with this event name, customer, product and time was debited here, lately.
+
+        Asked once of each: it is forgotten then, and looked up when it changes later.
+        """
+        return self._debited.pop(signal_id, None) == said
 
     def owe(self, done: "Future[None]") -> None:
         """The answer to these signals leaves before they are debited: balances are not true until they are."""
@@ -151,8 +154,7 @@ class LiveMeter:
         if len(self._debited) > MOST_REMEMBERED:
             self._debited.clear()
         for use in uses:
-            use.__dict__.pop("content", None)
-            self._debited[use.signal_id] = use
+            self._debited[use.signal_id] = (use.event_name, use.customer, use.product, use.occurred_at)
         return True
 
     def _is_reachable(self) -> bool:

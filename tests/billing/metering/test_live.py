@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from billing.metering import live as module
 from billing.metering.live import LiveMeter, OwedError
 from tests.billing.metering.on_sale import available, currency, grant, message, order, use
-from tests.billing.shop import Shop
+from tests.billing.shop import NOW, Shop
 
 
 @pytest.fixture
@@ -90,7 +90,8 @@ def test_nothing_owed_costs_a_reader_nothing(live: LiveMeter):
 
 def test_what_was_debited_here_is_known_once_and_only_as_it_was(live: LiveMeter):
     live.submit([use("sig_1"), use("sig_2")]).result(10)
+    said = ("chat_message", "acme", "bot", NOW)
 
-    assert live.has_debited(use("sig_1"))
-    assert not live.has_debited(use("sig_1"))
-    assert not live.has_debited(use("sig_2", customer="globex"))
+    assert live.has_debited("sig_1", *said)
+    assert not live.has_debited("sig_1", *said)
+    assert not live.has_debited("sig_2", "chat_message", "globex", "bot", NOW)
