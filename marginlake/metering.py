@@ -68,7 +68,9 @@ class Metering:
             self._wake.notify_all()
 
     def stop(self, timeout: float) -> None:
-        """Stop both threads; what is not metered yet is at the next start."""
+        """Stop both threads; what is not metered yet is at the next start. Again does nothing."""
+        if self._stopped.is_set():
+            return
         self._stopped.set()
         self.committed()
         self._live.stop(timeout / 2)
