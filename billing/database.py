@@ -65,7 +65,7 @@ class Database:
             event.listen(self._reader, "connect", _only_reads)
         elif backend == "postgresql":
             self._turn = None
-            self._writer = create_engine(self.url.set(drivername="postgresql+psycopg"), pool_size=_READERS)
+            self._writer = _postgres(self.url)
             self._reader = self._writer
         else:
             raise BillingError(f"billing database: {backend} is not supported; use sqlite or postgresql")
@@ -125,6 +125,15 @@ def is_transient(error: DBAPIError) -> bool:
     if isinstance(original, sqlite3.OperationalError):
         return "locked" in str(original) or "busy" in str(original)
     return isinstance(error, OperationalError | DBAPIError) and getattr(original, "sqlstate", None) in _TRANSIENT_STATES
+
+
+def _postgres(url: URL) -> Engine:
+    try:
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=_READERS)
+    except ModuleNotFoundError:
+        raise BillingError(
+            "billing database: Postgres needs the package psycopg: install marginlake[postgres]"
+        ) from None
 
 
 def _sqlite(url: URL, begin: str, connections: int) -> Engine:

@@ -1,5 +1,6 @@
 """Migrations make the tables that are declared, on both kinds of database, and refuse what a newer version made."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,10 @@ def test_what_is_no_database_is_told_in_one_line(tmp_path: Path):
 def test_other_databases_are_not_supported(url: str):
     with pytest.raises(BillingError, match=r"^billing database: "):
         Database(url)
+
+
+def test_postgres_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(BillingError, match=r"install marginlake\[postgres\]"):
+        Database("postgresql://localhost/x")
