@@ -81,10 +81,11 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _validation_error(request: Request, error: Exception) -> JSONResponse:
-    del request
     assert isinstance(error, RequestValidationError)
     first: dict[str, Any] = error.errors()[0]
     place = path(first["loc"][1:])
+    if first["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
+        return answer(400, ErrorResponse(error=INVALID, details="body: send it with content-type: application/json"))
     message = str(first["msg"]).removeprefix("Value error, ")
     return answer(400, ErrorResponse(error=INVALID, details=f"{place or 'body'}: {message}"))
 

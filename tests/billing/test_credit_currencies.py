@@ -52,3 +52,9 @@ def test_every_change_is_in_the_audit_log_with_what_was_before(shop: Shop):
     assert {entry.object_id for entry in log} == {currency["id"]}
     assert log[1].before == {"description": None}
     assert log[1].after == {"description": "for chats"}
+
+
+def test_a_body_that_is_not_said_to_be_json_is_told_so(shop: Shop):
+    answer = shop.api.post("/credits/currencies", content=b"{}", headers={"content-type": "text/plain"})
+
+    assert (answer.status_code, answer.json()["details"]) == (400, "body: send it with content-type: application/json")
