@@ -14,10 +14,9 @@ from analytics.nesting import IS_AGGREGATE, nest
 from analytics.richness import richest_first
 from analytics.twins import TWIN_WINDOW, alike_pairs, join_by_response, join_pairs, shared_responses
 from pricing_tables.overrides import SHARED_HOUR
+from receiver.dialects.direct import SCOPE as DIRECT_COSTS
 
 FALLBACK = "aggregate_fallback"
-DIRECT_COSTS = "marginlake.costs"
-"""The scope of spans that stand for costs stated over REST (`receiver.dialects.direct.SCOPE`)."""
 
 
 def settle(
