@@ -8,15 +8,16 @@ from typing import Final
 
 import polars as pl
 
-from billing.api.errors import ApiError, invalid
+from billing.api.errors import invalid
 from billing.api.schemas.costs import CostIngestResponse, CostRecord, StatedCost
 from lake.connect import Lake
+from marginlake.old_signals import api_error
 from marginlake.pipeline import Prepared, prepare
 from marginlake.rules import Rules
 from pricing_tables.fx import DOLLAR
 from receiver.dialects import direct
 from receiver.direct_costs import DirectCost, payload_of, trace_id_of
-from receiver.errors import Overloaded, Refusal, TooLarge
+from receiver.errors import Refusal
 from receiver.intake import Intake
 from receiver.journal.record import Kind, Record
 from receiver.signals.claims import Claims
@@ -69,12 +70,8 @@ class DirectCosts:
         _check_prices(fresh, prepare([Record(1, Kind.TRACES, int(now.timestamp() * 1e9), payload)], rules).calls)
         try:
             self._intake.accept_traces(payload)
-        except TooLarge as refusal:
-            raise ApiError(413, "Request too large", refusal.message) from None
-        except Overloaded as refusal:
-            raise ApiError(503, "Service unavailable", refusal.message) from None
         except Refusal as refusal:
-            raise invalid(refusal.message) from None
+            raise api_error(refusal) from None
 
     def _seen(self, names: list[str]) -> set[str]:
         wanted = pl.DataFrame({"trace_id": names}, schema={"trace_id": pl.String})

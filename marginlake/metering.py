@@ -50,16 +50,12 @@ class Metering:
             self._live.owe(done)
 
     def settle_now(self, records: Sequence[bytes]) -> None:
-        """`settle`, for callers that have a thread to wait in."""
+        """`settle`, for callers that have a thread to wait in, and for what a crash left in the journal."""
         done = self._live.submit([use_of_record(record) for record in records])
         try:
             done.result(PATIENCE_SECONDS)
         except TimeoutError:
             self._live.owe(done)
-
-    def take_up(self, records: Sequence[bytes]) -> None:
-        """Debit signals that a crash left in the journal; what takes long is owed, and no balance is read before."""
-        self.settle_now(records)
 
     def committed(self) -> None:
         """The lake has something new."""

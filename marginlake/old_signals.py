@@ -16,7 +16,7 @@ def accepting(intake: Intake, settle: Callable[[Sequence[bytes]], None]) -> Call
         try:
             outcome = intake.accept_signals(body)
         except Refusal as refusal:
-            raise _error(refusal) from None
+            raise api_error(refusal) from None
         if outcome.records:
             settle(outcome.records)
         return {"ingested": outcome.ingested, "duplicates": outcome.duplicates, "failed": 0}
@@ -24,7 +24,8 @@ def accepting(intake: Intake, settle: Callable[[Sequence[bytes]], None]) -> Call
     return accept
 
 
-def _error(refusal: Refusal) -> ApiError:
+def api_error(refusal: Refusal) -> ApiError:
+    """What the API says where the intake refuses."""
     if isinstance(refusal, Malformed):
         return ApiError(400, INVALID, refusal.message)
     if isinstance(refusal, TooLarge):

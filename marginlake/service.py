@@ -280,7 +280,7 @@ class Service:
             rest = [(record.payload, record.received_ns) for record in batch.records if record.kind is Kind.SIGNALS]
             if rest:
                 self.intake.claims.remember(signals_from_rest(rest)[0]["signal_id"].to_list())
-                self.metering.take_up([record for payload, _ in rest for record in records_in(payload)])
+                self.metering.settle_now([record for payload, _ in rest for record in records_in(payload)])
             if batch.next_seq == position:
                 return
             position = batch.next_seq

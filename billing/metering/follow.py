@@ -60,7 +60,7 @@ def catch_up(
     if head.rows == 0 or head.first is None or head.last is None or head.newest is None:
         return 0
     metered = 0
-    for first, last in _stretches(lake, since, head.newest, head.first, head.last, head.rows):
+    for first, last in _stretches(lake, since, head.first, head.last, head.rows):
         if stop():
             return metered
         metered += _meter_changed(billing, lake, since, head.newest, first, last, stop, done)
@@ -101,7 +101,7 @@ def _changed(lake: LakeReader, since: datetime, first: datetime | None, last: da
 
 
 def _stretches(
-    lake: LakeReader, since: datetime, newest: datetime, first: datetime, last: datetime, rows: int
+    lake: LakeReader, since: datetime, first: datetime, last: datetime, rows: int
 ) -> Iterator[tuple[datetime, datetime]]:
     """Stretches of time, the earliest first, with at most `ROWS_AT_ONCE` changed events each, if that can be."""
     if rows <= ROWS_AT_ONCE or last - first <= _SMALLEST_STRETCH:
@@ -111,7 +111,7 @@ def _stretches(
     for begin, end in ((first, middle), (middle + timedelta(microseconds=1), last)):
         part = _changed(lake, since, begin, end)
         if part.rows and part.first is not None and part.last is not None:
-            yield from _stretches(lake, since, newest, part.first, part.last, part.rows)
+            yield from _stretches(lake, since, part.first, part.last, part.rows)
 
 
 def _meter_changed(

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -38,13 +38,9 @@ class OwedError(BillingError):
 class LiveMeter:
     """Debits signals in the background, in the order in which they come. `start` it once; `stop` waits for the rest."""
 
-    def __init__(
-        self, database: Database, *, clock: Clock = utc_now, failed: Callable[[], None] = lambda: None
-    ) -> None:
-        """`failed` is called when a transaction could not be committed."""
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
-        self._failed = failed
         self._condition = threading.Condition()
         self._waiting: deque[tuple[Sequence[Use], Future[None]]] = deque()
         self._late: set[Future[None]] = set()
@@ -148,7 +144,6 @@ class LiveMeter:
         try:
             self._database.write(lambda session: meter(session, uses, self._clock()))
         except Exception:
-            self._failed()
             log.exception("signals could not be debited, will try again")
             return False
         if len(self._debited) > MOST_REMEMBERED:
