@@ -3,18 +3,16 @@
 import threading
 from typing import Final
 
-import structlog
 from starlette.routing import BaseRoute
 
 from billing.checkout.providers import Manual, PaymentProvider
 from billing.checkout.site import site_routes
 from billing.checkout.sweep import tell_expired
 from billing.context import Billing
+from billing.trouble import attempt
 from billing.webhooks.addresses import WebhookSettings
 from billing.webhooks.deliver import Deliverer
 from marginlake.config import BillingConfig, ConfigError
-
-log = structlog.get_logger()
 
 _SWEEP_SECONDS: Final = 60.0
 
@@ -47,10 +45,7 @@ class Storefront:
 
     def _sweep(self) -> None:
         while not self._stopping.wait(_SWEEP_SECONDS):
-            try:
-                tell_expired(self._billing)
-            except Exception:
-                log.exception("expired checkouts not told; tried again")
+            attempt(lambda: tell_expired(self._billing), "expired checkouts not told; tried again")
 
 
 def webhook_settings(config: BillingConfig) -> WebhookSettings:

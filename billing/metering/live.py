@@ -19,6 +19,7 @@ from billing.clock import Clock, utc_now
 from billing.database import BillingError, Database
 from billing.metering.apply import meter
 from billing.metering.use import Use
+from billing.trouble import attempt
 
 log = logging.getLogger(__name__)
 
@@ -141,10 +142,10 @@ class LiveMeter:
             done.set_result(None)
 
     def _try(self, uses: Sequence[Use]) -> bool:
-        try:
-            self._database.write(lambda session: meter(session, uses, self._clock()))
-        except Exception:
-            log.exception("signals could not be debited, will try again")
+        def debits(session: Session) -> None:
+            meter(session, uses, self._clock())
+
+        if not attempt(lambda: self._database.write(debits), "signals could not be debited, will try again"):
             return False
         if len(self._debited) > MOST_REMEMBERED:
             self._debited.clear()
@@ -154,12 +155,7 @@ class LiveMeter:
 
     def _is_reachable(self) -> bool:
         """Whether the database takes a write at all; if so, the signals themselves are at fault."""
-        try:
-            self._database.write(_nothing)
-        except Exception:
-            log.exception("the business database cannot be written")
-            return False
-        return True
+        return attempt(lambda: self._database.write(_nothing), "the business database cannot be written")
 
 
 def _nothing(session: Session) -> None:

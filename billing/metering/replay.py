@@ -10,6 +10,7 @@ from sqlalchemy import select
 from billing.context import Billing
 from billing.metering.follow import BEGINNING, look_at_everything, meter_stretch
 from billing.tables.customers import Customer, CustomerAlias
+from lake.connect import first_line
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,8 @@ def replay_name(billing: Billing, name: str, until: datetime) -> int:
 def _metered(billing: Billing, since: datetime, until: datetime, names: list[str]) -> int:
     try:
         return meter_stretch(billing, since, until, names)
-    except (duckdb.Error, OSError):
+    except (duckdb.Error, OSError) as error:
         # What led here is done and stays; the follower makes up for it once the lake can be read.
-        log.exception("the lake cannot be read: the follower will look at all of it")
+        log.error("the lake cannot be read: the follower will look at all of it: %s", first_line(error))
         billing.database.write(look_at_everything)
         return 0

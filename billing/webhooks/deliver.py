@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, aliased
 
 from billing.context import Billing
 from billing.tables.webhooks import WebhookEndpoint, WebhookMessage
+from billing.trouble import attempt
 from billing.webhooks.addresses import WebhookSettings
 from billing.webhooks.post import Answer, post
 from billing.webhooks.retry import next_attempt
@@ -152,6 +153,7 @@ class Deliverer:
         self._under_way: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="webhook")
+        self._started = 0
         self._pruned_at: datetime | None = None
 
     def start(self) -> None:
@@ -169,14 +171,14 @@ class Deliverer:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            started = 0
-            try:
-                started = self._start_due()
-                self._prune()
-            except Exception:
-                log.exception("webhook delivery failed; it is tried again")
-            if not started:
+            self._started = 0
+            attempt(self._turn, "webhook delivery failed; it is tried again")
+            if not self._started:
                 self._wake.wait(_POLL_SECONDS)
+
+    def _turn(self) -> None:
+        self._started = self._start_due()
+        self._prune()
 
     def _start_due(self) -> int:
         with self._lock:
@@ -193,14 +195,14 @@ class Deliverer:
         return len(claimed)
 
     def _deliver(self, sending: Sending) -> None:
-        try:
-            deliver(self._billing, sending, self._settings)
-        except Exception:
-            log.exception("webhook not settled; it is sent again", message=sending.id)
-        finally:
-            with self._lock:
-                self._under_way[sending.url] -= 1
-            self._wake.set()
+        attempt(
+            lambda: deliver(self._billing, sending, self._settings),
+            "webhook not settled; it is sent again",
+            message=sending.id,
+        )
+        with self._lock:
+            self._under_way[sending.url] -= 1
+        self._wake.set()
 
     def _prune(self) -> None:
         now = self._billing.clock()
