@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import duckdb
 import structlog
@@ -13,8 +13,9 @@ from billing.context import Billing
 from billing.database import BillingError
 from billing.metering.follow import Done, catch_up
 from billing.metering.live import LiveMeter
-from billing.metering.use import use_of_record
+from billing.metering.use import use_of
 from lake.errors import LakeError
+from receiver.signals.rest import NormalSignal
 
 log = structlog.get_logger("metering")
 
@@ -41,17 +42,21 @@ class Metering:
         self._live.start()
         self._follower.start()
 
-    async def settle(self, records: Sequence[bytes]) -> None:
+    async def settle(self, signals: Sequence[NormalSignal]) -> None:
         """Debit what these journaled signals burn; returns when that is done, or after a while, when it is owed."""
-        done = self._live.submit([use_of_record(record) for record in records])
+        done = self._live.submit([use_of(signal.content) for signal in signals])
         try:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(done)), PATIENCE_SECONDS)
         except TimeoutError:
             self._live.owe(done)
 
-    def settle_now(self, records: Sequence[bytes]) -> None:
-        """`settle`, for callers that have a thread to wait in, and for what a crash left in the journal."""
-        done = self._live.submit([use_of_record(record) for record in records])
+    def settle_now(self, signals: Sequence[NormalSignal]) -> None:
+        """`settle`, for callers that have a thread to wait in."""
+        self.settle_again([signal.content for signal in signals])
+
+    def settle_again(self, contents: Sequence[Mapping[str, Any]]) -> None:
+        """`settle_now`, for what a crash left in the journal."""
+        done = self._live.submit([use_of(content) for content in contents])
         try:
             done.result(PATIENCE_SECONDS)
         except TimeoutError:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from billing.api.errors import INVALID, ApiError
 from receiver.errors import Malformed, Overloaded, Refusal, TooLarge
 from receiver.intake import Intake
+from receiver.signals.rest import NormalSignal
 
 
-def accepting(intake: Intake, settle: Callable[[Sequence[bytes]], None]) -> Callable[[bytes], Mapping[str, int]]:
+def accepting(intake: Intake, settle: Callable[[Sequence[NormalSignal]], None]) -> Callable[[bytes], Mapping[str, int]]:
     """Takes bodies of signals in, and returns once they are durable and debited (`settle`). What it returns raises the
     API's errors.
     """
@@ -17,8 +18,8 @@ def accepting(intake: Intake, settle: Callable[[Sequence[bytes]], None]) -> Call
             outcome = intake.accept_signals(body)
         except Refusal as refusal:
             raise api_error(refusal) from None
-        if outcome.records:
-            settle(outcome.records)
+        if outcome.fresh:
+            settle(outcome.fresh)
         return {"ingested": outcome.ingested, "duplicates": outcome.duplicates, "failed": 0}
 
     return accept

@@ -53,7 +53,7 @@ from receiver.journal.record import Kind
 from receiver.journal.timed import TimedDisk
 from receiver.limits import Limits
 from receiver.signals.from_rest import signals_from_rest
-from receiver.signals.rest import records_in
+from receiver.signals.rest import contents_in
 
 log = structlog.get_logger("service")
 
@@ -280,7 +280,7 @@ class Service:
             rest = [(record.payload, record.received_ns) for record in batch.records if record.kind is Kind.SIGNALS]
             if rest:
                 self.intake.claims.remember(signals_from_rest(rest)[0]["signal_id"].to_list())
-                self.metering.settle_now([record for payload, _ in rest for record in records_in(payload)])
+                self.metering.settle_again([content for payload, _ in rest for content in contents_in(payload)])
             if batch.next_seq == position:
                 return
             position = batch.next_seq

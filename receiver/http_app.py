@@ -27,6 +27,7 @@ from receiver.http_body import read_body
 from receiver.intake import Intake, Outcome, SignalOutcome
 from receiver.otlp_json import traces_to_protobuf
 from receiver.payload_keys import payload_key
+from receiver.signals.rest import NormalSignal
 
 T = TypeVar("T")
 
@@ -55,13 +56,13 @@ def create_app(
     ready: Callable[[], bool] = lambda: True,
     metrics: Callable[[], tuple[bytes, str]] | None = None,
     routes: Sequence[BaseRoute] = (),
-    settle: Callable[[Sequence[bytes]], Awaitable[None]] | None = None,
+    settle: Callable[[Sequence[NormalSignal]], Awaitable[None]] | None = None,
 ) -> Starlette:
     """The ASGI application.
 
     `ready` answers /readyz; `metrics` gives body and content type of /metrics (404 without it) and may block;
-    `routes` are further routes of the caller, tried after ours; `settle` gets the JSON of new REST signals (see
-    `signals.rest.NormalSignal.record`) once they are durable, and the answer waits for it.
+    `routes` are further routes of the caller, tried after ours; `settle` gets new REST signals once they are
+    durable, and the answer waits for it.
     """
     receiver = _Receiver(intake, authorize, settle)
 
@@ -111,7 +112,7 @@ class _Receiver:
         self,
         intake: Intake,
         authorize: Authorize | None,
-        settle: Callable[[Sequence[bytes]], Awaitable[None]] | None,
+        settle: Callable[[Sequence[NormalSignal]], Awaitable[None]] | None,
     ) -> None:
         self._intake = intake
         self._settle = settle
@@ -150,8 +151,8 @@ class _Receiver:
         try:
             self._check_key(request)
             outcome = await self._taken(request, self._submit_signals)
-            if self._settle is not None and outcome.records:
-                await self._settle(outcome.records)
+            if self._settle is not None and outcome.fresh:
+                await self._settle(outcome.fresh)
         except ClientDisconnect:
             return _nobody_listens()
         except Exception as error:  # noqa: BLE001 - as above

@@ -67,11 +67,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SignalOutcome:
-    """A durable body of signals: how many were new, and how many were known already. records: the new ones' JSON."""
+    """A durable body of signals: how many were new, and how many were known already. fresh: the new ones."""
 
     ingested: int
     duplicates: int
-    records: tuple[bytes, ...] = field(default=(), compare=False)
+    fresh: tuple[NormalSignal, ...] = field(default=(), compare=False)
 
 
 def _no_backlog() -> int:
@@ -149,7 +149,7 @@ class Intake:
         except BaseException:
             room.release()
             raise
-        outcome = SignalOutcome(len(fresh), len(signals) - len(fresh), tuple(signal.record for signal in fresh))
+        outcome = SignalOutcome(len(fresh), len(signals) - len(fresh), tuple(fresh))
         return self._when_durable([claim.written, *claim.elsewhere], outcome, self._count_signals, room)
 
     def accept_signals(self, body: bytes, room: Room | None = None, wait_seconds: float | None = None) -> SignalOutcome:

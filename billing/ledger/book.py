@@ -167,7 +167,7 @@ class Book:
         self.now = now
         self.wallets: dict[str, Wallet] = {}
         self.pools: dict[str, Pool] = {}
-        self._entries: list[Entry] = []
+        self._entries: list[tuple[Any, ...]] = []  # in the order of `Entry`
         self._pending: list[dict[str, Any]] = []
         self._totals: dict[str, Pool] = {}
         self._changed: dict[str, Wallet] = {}
@@ -211,11 +211,9 @@ class Book:
 
     def move(
         self, key: str, kind: str, debit: str, credit: str, amount: int, usage: Usage, grant_id: str | None = None
-    ) -> Entry:
+    ) -> None:
         """Note an entry."""
-        entry = Entry(key, kind, debit, credit, amount, grant_id, self.now, *usage)
-        self._entries.append(entry)
-        return entry
+        self._entries.append((key, kind, debit, credit, amount, grant_id, self.now, *usage))
 
     def touch(self, pool: Pool) -> None:
         """The totals of a grant have changed."""

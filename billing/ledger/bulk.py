@@ -1,18 +1,24 @@
 """Many rows into a table at once, as the driver takes them: what an ORM or a compiler does per row is most of the time.
 
 Rows are tuples in the order of the columns that were named; the columns' own types convert values as everywhere else.
+On SQLite one statement takes hundreds of rows, since the driver lets go of the interpreter at each statement's step:
+where other threads compute, every row of its own would wait for its turn anew.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table
 
 from billing.columns import Moment
 
 _Convert = Callable[[Any], Any]
+
+_ROWS_AT_ONCE: Final = (256, 32, 4, 1)
+"""Sizes of SQLite's statements: few, so that the driver keeps all of them compiled."""
 
 
 def insert_rows(
@@ -24,33 +30,39 @@ def insert_rows(
     """
     if not rows:
         return 0
-    statement, moments = _statement(connection.dialect.name, table, tuple(names), skip)
-    if moments:
-        shown = _shown(connection, rows, moments)
-        rows = [_converted(row, moments, shown) for row in rows]
-    return connection.exec_driver_sql(statement, list(rows)).rowcount
+    width = len(names)
+    values = list(chain.from_iterable(rows))
+    for place in _moments(table, tuple(names)):
+        values[place::width] = _shown(connection, values[place::width])
+    if connection.dialect.name != "sqlite":
+        statement = _statement(table, tuple(names), 1, "%s", skip)
+        converted = [tuple(values[start : start + width]) for start in range(0, len(values), width)]
+        return connection.exec_driver_sql(statement, converted).rowcount
+    done, inserted = 0, 0
+    while done < len(rows):
+        count = next(size for size in _ROWS_AT_ONCE if size <= len(rows) - done)
+        part = tuple(values[done * width : (done + count) * width])
+        inserted += connection.exec_driver_sql(_statement(table, tuple(names), count, "?", skip), part).rowcount
+        done += count
+    return inserted
 
 
 @cache
-def _statement(dialect: str, table: Table, names: tuple[str, ...], skip: bool) -> tuple[str, tuple[int, ...]]:
-    mark = "?" if dialect == "sqlite" else "%s"
-    columns, marks = ", ".join(names), ", ".join([mark] * len(names))
+def _statement(table: Table, names: tuple[str, ...], rows: int, mark: str, skip: bool) -> str:
+    marks = f"({', '.join([mark] * len(names))})"
     end = " ON CONFLICT DO NOTHING" if skip else ""
-    moments = tuple(place for place, name in enumerate(names) if isinstance(table.c[name].type, Moment))
-    return f"INSERT INTO {table.name} ({columns}) VALUES ({marks}){end}", moments
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {', '.join([marks] * rows)}{end}"
 
 
-def _shown(
-    connection: Connection, rows: Iterable[tuple[Any, ...]], moments: Sequence[int]
-) -> dict[datetime | None, Any]:
-    """Each distinct moment as the driver has it: there are few in many rows."""
+@cache
+def _moments(table: Table, names: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(names) if isinstance(table.c[name].type, Moment))
+
+
+def _shown(connection: Connection, moments: Sequence[datetime | None]) -> list[Any]:
+    """Moments as the driver has them; each distinct one is converted once: there are few in many rows."""
     process: _Convert | None = Moment().dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    distinct = {row[place] for row in rows for place in moments}
-    return {moment: moment if process is None else process(moment) for moment in distinct}
-
-
-def _converted(row: tuple[Any, ...], moments: Sequence[int], shown: dict[datetime | None, Any]) -> tuple[Any, ...]:
-    values = list(row)
-    for place in moments:
-        values[place] = shown[values[place]]
-    return tuple(values)
+    if process is None:
+        return list(moments)
+    shown = {moment: process(moment) for moment in set(moments)}
+    return [shown[moment] for moment in moments]

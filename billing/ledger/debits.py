@@ -52,12 +52,14 @@ def debit(session: Session, debits: Sequence[Debit], now: datetime) -> DebitOutc
     outcome = DebitOutcome()
     session.flush()
     known, fresh = _claim(session, debits)
-    news = fresh | {(each.signal_id, each.part) for each in debits if _differs(each, known)}
-    todo = [each for each in debits if (each.signal_id, each.part) in news]
+    news, todo = fresh, debits
+    if known:
+        news = fresh | {(each.signal_id, each.part) for each in debits if _differs(each, known)}
+        todo = [each for each in debits if (each.signal_id, each.part) in news]
     outcome.duplicates = len(debits) - len(todo)
     if not todo:
         return outcome
-    before = {key: known[key] for key in news if key in known}
+    before = {key: known[key] for key in news if key in known} if known else {}
     wallets = {(each.customer_id, each.currency_id) for each in todo}
     book = Book(session, wallets | {(old.content[0], old.content[1]) for old in before.values()}, now)
     moments = [each.occurred_at for each in todo]

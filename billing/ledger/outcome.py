@@ -11,7 +11,7 @@ LARGEST_DEBIT: Final = UNLIMITED
 """Micro-credits that one debit may be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Debit:
     """What a signal burns. Raises ValueError for an amount below 0 or above LARGEST_DEBIT.
 

@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 
 from billing.ledger.book import chunks
 from billing.ledger.debits import Debit
-from billing.metering.prices import CREDIT_TYPES, CreditPrice, NoQuantityError, burned, credit_price
+from billing.metering.prices import (
+    CREDIT_TYPES,
+    CreditPrice,
+    NoQuantityError,
+    burned,
+    burned_by_each,
+    credit_price,
+)
 from billing.metering.use import Use
 from billing.tables.catalog import Product
 from billing.tables.customers import Customer, CustomerAlias
@@ -69,16 +76,23 @@ def match(session: Session, uses: Sequence[Use]) -> Matched:
     if not attributed:
         return matched
     products = products_of(session, {use.product for use in attributed if use.product})
-    prices = _prices(session, {customers[use.customer] for use in attributed if use.customer})
+    offers = _offers(session, {customers[use.customer] for use in attributed if use.customer})
+    said: dict[_Key, Sequence[_Offer]] = {}  # by the names that were sent: many signals say the same
     for use in attributed:
-        key = (customers[use.customer or ""], products.get(use.product or ""), use.event_name)
-        for row, price in _in_force(prices.get(key, ()), use.occurred_at):
-            try:
-                amount = burned(price, use)
-            except NoQuantityError as error:
-                matched.refused.append(Refusal(use.signal_id, row.id, str(error), use.occurred_at))
-                continue
-            matched.debits.append(_debit(use, row, price, amount))
+        key = (use.customer or "", use.product, use.event_name)
+        known = said.get(key)
+        if known is None:
+            meant = (customers[use.customer or ""], products.get(use.product or ""), use.event_name)
+            known = said[key] = offers.get(meant, ())
+        for offer in _in_force(known, use.occurred_at) if known else ():
+            amount = offer.fixed
+            if amount is None:
+                try:
+                    amount = burned(offer.price, use)
+                except NoQuantityError as error:
+                    matched.refused.append(Refusal(use.signal_id, offer.attribute_id, str(error), use.occurred_at))
+                    continue
+            matched.debits.append(_debit(use, offer, amount))
     return matched
 
 
@@ -112,54 +126,78 @@ def products_of(session: Session, names: Iterable[str]) -> dict[str, str]:
 
 
 _Key = tuple[str, str | None, str]
-_Priced = tuple[Row[Any], CreditPrice]
 
 
-def _prices(session: Session, customers: Iterable[str]) -> dict[_Key, list[_Priced]]:
+@dataclass(slots=True)
+class _Offer:
+    """A price in credits of an order, and when it is in force. fixed: micro-credits, where the data does not matter."""
+
+    attribute_id: str
+    order_id: str
+    customer_id: str
+    product_id: str | None
+    currency_id: str
+    price: CreditPrice
+    fixed: int | None
+    since: datetime
+    until: datetime | None
+
+    def was_in_force(self, moment: datetime) -> bool:
+        return self.since <= moment and (self.until is None or moment < self.until)
+
+
+def _offers(session: Session, customers: Iterable[str]) -> dict[_Key, list[_Offer]]:
     """The prices in credits of these customers' orders, those of the order that began last first."""
-    found: dict[_Key, list[_Priced]] = {}
+    found: dict[_Key, list[_Offer]] = {}
     for some in chunks(sorted(customers)):
         query = _PRICES.where(OrderAttribute.customer_id.in_(some)).order_by(
             Order.start_date.desc(), Order.id.desc(), OrderAttribute.valid_from.desc(), OrderAttribute.id.desc()
         )
         for row in session.execute(query):
             key = (row.customer_id, row.product_id, row.event_name)
-            found.setdefault(key, []).append((row, credit_price(row.pricing)))
+            price = credit_price(row.pricing)
+            if price.credits_currency_id is not None:
+                found.setdefault(key, []).append(_offer(row, price, price.credits_currency_id))
     return found
 
 
-def _in_force(prices: Sequence[_Priced], moment: datetime) -> Iterator[_Priced]:
-    """The first price of each currency that was valid at a moment."""
-    currencies: set[str | None] = set()
-    for row, price in prices:
-        currency = price.credits_currency_id
-        if currency is not None and currency not in currencies and _was_valid(row, moment):
-            currencies.add(currency)
-            yield row, price
-
-
-def _was_valid(row: Row[Any], moment: datetime) -> bool:
-    return (
-        max(row.valid_from, row.start_date) <= moment
-        and (row.valid_to is None or moment < row.valid_to)
-        and (row.end_date is None or moment < row.end_date)
-        and (row.paused_at is None or moment < row.paused_at)
+def _offer(row: Row[Any], price: CreditPrice, currency: str) -> _Offer:
+    ends = [end for end in (row.valid_to, row.end_date, row.paused_at) if end is not None]
+    return _Offer(
+        attribute_id=row.id,
+        order_id=row.order_id,
+        customer_id=row.customer_id,
+        product_id=row.product_id,
+        currency_id=currency,
+        price=price,
+        fixed=burned_by_each(price),
+        since=max(row.valid_from, row.start_date),
+        until=min(ends, default=None),
     )
 
 
-def _debit(use: Use, row: Row[Any], price: CreditPrice, amount: int) -> Debit:
-    currency = price.credits_currency_id
-    assert currency is not None  # `_in_force` lets no other pass
+def _in_force(offers: Sequence[_Offer], moment: datetime) -> Sequence[_Offer]:
+    """The first price of each currency that was in force at a moment."""
+    found = [offer for offer in offers if offer.was_in_force(moment)]
+    if len(found) > 1:
+        firsts: dict[str, _Offer] = {}
+        for offer in found:
+            firsts.setdefault(offer.currency_id, offer)
+        return list(firsts.values())
+    return found
+
+
+def _debit(use: Use, offer: _Offer, amount: int) -> Debit:
     return Debit(
         signal_id=use.signal_id,
-        part=currency,
-        customer_id=row.customer_id,
-        currency_id=currency,
+        part=offer.currency_id,
+        customer_id=offer.customer_id,
+        currency_id=offer.currency_id,
         amount_micro=amount,
         occurred_at=use.occurred_at,
         event_name=use.event_name,
-        product_id=row.product_id,
-        order_id=row.order_id,
+        product_id=offer.product_id,
+        order_id=offer.order_id,
         seat_user_id=use.user,
         customer_unit_id=use.customer_unit,
     )

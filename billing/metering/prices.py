@@ -41,6 +41,16 @@ def _parsed(text: str) -> Pricing:
     return parse_pricing(load_json(text))
 
 
+def burned_by_each(price: CreditPrice) -> int | None:
+    """Micro-credits that any signal burns by a price that does not ask how much it is for; None for the others."""
+    if isinstance(price, UsagePrepaidCredits) and price.pricing_input is None:
+        try:
+            return _micro(price.credit_cost)
+        except NoQuantityError:  # more than any signal can burn: told of each
+            return None
+    return None
+
+
 def burned(price: CreditPrice, use: Use) -> int:
     """Micro-credits that a signal burns; beyond six decimals rounded half up, once. Raises NoQuantityError."""
     if isinstance(price, UsagePrepaidCredits):

@@ -1,20 +1,20 @@
 """A signal as metering sees it, whichever way it came."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
 
-from billing.columns import dump_json
-
 _PLACES: Final = Decimal("0.000001")
 _DIGITS: Final = 12
 """Before the point, of a quantity: as the lake's DECIMAL(18,6) has them."""
+
+_TOO_LARGE: Final = 10**_DIGITS
+_ONE: Final = Decimal(1)
 
 USE_SCHEMA: Final = {
     "signal_id": pl.String(),
@@ -29,11 +29,11 @@ USE_SCHEMA: Final = {
 """The columns that `uses_of` reads."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Use:
     """customer, product: names as they were sent. quantity: the signal's own, None for one that is no quantity.
 
-    data: JSON text of the event's data, or None. customer_unit: the external id of a part of the customer.
+    data: the event's data, or the JSON text of it. customer_unit: the external id of a part of the customer.
     """
 
     signal_id: str
@@ -42,24 +42,28 @@ class Use:
     product: str | None
     occurred_at: datetime
     quantity: Decimal | None
-    data: str | None
+    data: str | Mapping[str, Any] | None
     customer_unit: str | None = None
 
-    @cached_property
-    def content(self) -> dict[str, Any]:
-        """The data, numbers as decimals; empty where there is none, or none that has names."""
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """The data, numbers exact; empty where there is none, or none that has names."""
         if not self.data:
             return {}
-        found = json.loads(self.data, parse_float=Decimal, parse_int=Decimal)
-        return found if isinstance(found, dict) else {}
+        if isinstance(self.data, str):
+            found = json.loads(self.data, parse_float=Decimal, parse_int=Decimal)
+            self.data = found if isinstance(found, dict) else {}
+        return self.data
 
     @property
     def user(self) -> str | None:
         """The user whose seat pays (`data.external_user_id`)."""
         user = self.content.get("external_user_id")
+        if isinstance(user, str):
+            return user or None
         if isinstance(user, Decimal):
             return f"{user:f}"
-        return user if isinstance(user, str) and user else None
+        return str(user) if type(user) is int else None  # True is an int too
 
     def quantity_at(self, steps: tuple[str, ...]) -> Decimal | None:
         """The quantity at a place in the data: 1 where nothing is there, None for what is no quantity."""
@@ -67,14 +71,16 @@ class Use:
             return self.quantity
         value: Any = self.content
         for step in steps:
-            value = value.get(step) if isinstance(value, dict) else None
+            value = value.get(step) if isinstance(value, Mapping) else None
         return quantity_of(value)
 
 
 def quantity_of(value: object) -> Decimal | None:
     """What a value of the data is as a quantity: at most six decimals, rounded half to even; never negative."""
     if value is None:
-        return Decimal(1)
+        return _ONE
+    if type(value) is int:  # True is an int too
+        return Decimal(value) if 0 <= value < _TOO_LARGE else None
     if not isinstance(value, str | Decimal):
         return None
     try:
@@ -86,25 +92,21 @@ def quantity_of(value: object) -> Decimal | None:
         return None
 
 
-def use_of_record(record: bytes) -> Use:
+def use_of(said: Mapping[str, Any]) -> Use:
     """A signal as the receiver journals it (`receiver.signals.rest`): the same reading as the lake's of it."""
-    said = json.loads(record, parse_float=Decimal, parse_int=Decimal)
-    data = said.get("data")
-    if isinstance(data, dict):
-        data.pop("paid", None)  # addressed to us
-    use = Use(
+    data = said["data"]
+    if data is not None and "paid" in data:  # addressed to us
+        data = {name: value for name, value in data.items() if name != "paid"}
+    return Use(
         signal_id=said["signal_id"],
         event_name=said["event_name"],
-        customer=said.get("customer_id"),
-        product=said.get("product_id"),
+        customer=said["customer_id"],
+        product=said["product_id"],
         occurred_at=datetime.fromisoformat(said["occurred_at"]),
-        quantity=quantity_of(data.get("quantity") if isinstance(data, dict) else None),
-        data=dump_json(data) if isinstance(data, dict) else None,
+        quantity=quantity_of(None if data is None else data.get("quantity")),
+        data=data,
         customer_unit=said.get("customer_unit"),
     )
-    if isinstance(data, dict):
-        use.__dict__["content"] = data  # parsed already
-    return use
 
 
 def uses_of(frame: pl.DataFrame) -> Iterator[Use]:

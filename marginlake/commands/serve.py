@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from marginlake.collector import off_while_starting, settle_collector
 from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir
 from marginlake.config import load
 from marginlake.logs import configure_logs
@@ -32,6 +33,7 @@ def serve(
     """Run the service: OTLP over gRPC and HTTP in, the lake out. Ctrl-C drains and stops, twice stops at once."""
     # What gRPC's own log has to say is told by the answers and by our log; it is read when gRPC is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    off_while_starting()
     from marginlake.service import Service  # the servers are loaded only when they are to run
 
     configure_logs()
@@ -48,6 +50,7 @@ def serve(
     except BaseException:
         service.close()
         raise
+    settle_collector()
     sys.stdout.write(f"marginlake is ready: OTLP/gRPC {grpc_address}, OTLP/HTTP {http_address}\n")
     if service.is_locked():
         sys.stdout.write("nobody can send anything yet: run `marginlake keys create NAME`, or serve with --anonymous\n")

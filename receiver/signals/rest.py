@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -33,20 +33,24 @@ _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Z
 _LONG_INT_DIGITS: Final = 19
 """Integers of fewer characters fit in 64 bits, which is what the JSON writer takes as they are."""
 
+_RANDOM_BYTES: Final = 10
+
 Text = Annotated[str, StringConstraints(strict=True, min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NormalSignal:
     """One signal ready for the journal: its id, its JSON object, and whether its id follows from a key of the sender's.
 
-    The object has signal_id, event_name, customer_id, product_id|null, occurred_at (RFC 3339, UTC), data|null,
-    idempotency_key|null, and customer_unit where one was given.
+    The object (`record` is its text, `content` what is in it, numbers as int or Decimal) has signal_id, event_name,
+    customer_id, product_id|null, occurred_at (RFC 3339, UTC), data|null, idempotency_key|null, and customer_unit
+    where one was given.
     """
 
     signal_id: str
     record: bytes
-    has_key: bool = True
+    content: Mapping[str, Any]
+    has_key: bool
 
 
 class _Part(BaseModel):
@@ -140,7 +144,9 @@ def parse_signals(body: bytes, received: datetime) -> list[NormalSignal]:
         field = _path(first["loc"])
         hint = CUSTOMER_HINT if field.endswith(".customer") else ""
         raise Malformed(f"{field or 'body'}: {first['msg']}{hint}", field) from None
-    return [_normalize(signal, received) for signal in parsed.signals]
+    now = _rfc3339(received)
+    ids = _ids([signal.idempotency_key for signal in parsed.signals])
+    return [_normalize(signal, name, now) for signal, name in zip(parsed.signals, ids, strict=True)]
 
 
 def journal_payload(signals: Iterable[NormalSignal]) -> bytes:
@@ -148,11 +154,11 @@ def journal_payload(signals: Iterable[NormalSignal]) -> bytes:
     return b'{"signals":[' + b",".join(signal.record for signal in signals) + b"]}"
 
 
-def records_in(payload: bytes) -> list[bytes]:
-    """The JSON of each signal of a journal record, numbers as they were written; none of one that cannot be read."""
+def contents_in(payload: bytes) -> list[dict[str, Any]]:
+    """What is in each signal of a journal record (`NormalSignal.content`); nothing of one that cannot be read."""
     try:
         signals = json.loads(payload, parse_float=Decimal, parse_int=_exact_int)["signals"]
-        return [orjson.dumps(signal, default=_as_written) for signal in signals]
+        return [signal for signal in signals if isinstance(signal, dict)]
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
@@ -163,30 +169,41 @@ def signal_id_for(idempotency_key: str | None) -> str:
     A made one begins with the time (48 bits of milliseconds, then 80 random ones): what is kept by id stays in the
     order in which it came, and databases write whole pages of new rows, not one page for each.
     """
-    if idempotency_key:
-        return "sig_" + xxhash.xxh3_128_hexdigest(f"key:{idempotency_key}".encode())
-    return f"sig_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return _ids([idempotency_key])[0]
 
 
-def _normalize(signal: Signal, received: datetime) -> NormalSignal:
+def _ids(keys: Sequence[str | None]) -> list[str]:
+    """`signal_id_for` of each. The kernel is asked for chance once: each time may cost the thread its turn."""
+    milliseconds = f"{time.time_ns() // 1_000_000:012x}"
+    chance = secrets.token_hex(_RANDOM_BYTES * len(keys))
+    width = 2 * _RANDOM_BYTES
+    return [
+        "sig_" + xxhash.xxh3_128_hexdigest(b"key:" + key.encode(errors="surrogatepass"))
+        if key
+        else f"sig_{milliseconds}{chance[place * width : (place + 1) * width]}"
+        for place, key in enumerate(keys)
+    ]
+
+
+def _normalize(signal: Signal, signal_id: str, received: str) -> NormalSignal:
     product = signal.attribution
     content: dict[str, Any] = {
+        "signal_id": signal_id,
         "event_name": signal.event_name,
         "customer_id": signal.customer.known_as,
         "product_id": (product.external_id or product.id) if product else None,
-        "occurred_at": _rfc3339(signal.timestamp or received),
+        "occurred_at": received if signal.timestamp is None else _rfc3339(signal.timestamp),
         "data": signal.data,
         "idempotency_key": signal.idempotency_key or None,
     }
     if signal.customer_unit:
         content["customer_unit"] = signal.customer_unit.external_id
     try:
-        signal_id = signal_id_for(signal.idempotency_key)
-        record = orjson.dumps({"signal_id": signal_id, **content}, default=_as_written)
-        return NormalSignal(signal_id, record, has_key=bool(signal.idempotency_key))
+        record = orjson.dumps(content, default=_as_written)
     except (TypeError, UnicodeEncodeError) as error:
         # JSON's escapes can spell half a surrogate pair, which no text is.
         raise Malformed(f"the body holds text that is not Unicode: {error}") from error
+    return NormalSignal(signal_id, record, content, bool(signal.idempotency_key))
 
 
 def _rfc3339(moment: datetime) -> str:
@@ -208,17 +225,20 @@ def _refuse_constant(name: str) -> None:
 
 
 def _is_deeper_than(content: object, levels: int) -> bool:
-    layer = [content]
-    for _ in range(levels + 1):
+    layer = [content] if type(content) in _NESTING else []
+    for _ in range(levels):
         layer = [
             inner
             for value in layer
-            if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
+            for inner in (value.values() if type(value) is dict else value)
+            if type(inner) in _NESTING
         ]
         if not layer:
             return False
     return True
+
+
+_NESTING: Final = frozenset((dict, list))
 
 
 def _path(location: tuple[int | str, ...]) -> str:
