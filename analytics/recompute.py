@@ -26,13 +26,16 @@ from analytics.value import event_values
 from lake.commit import Transaction
 from lake.schema import TABLES
 
+GONE_COSTS = ("cost_id", "trace_id", "provider", "response_id", *LIKENESS)
+"""What must be known of costs that were deleted."""
+
 
 @dataclass(frozen=True)
 class Fresh:
     """Rows that are not in the lake yet: no duplicates, own identity only.
 
     spans: table `spans` but for the inherited identity. calls: priced calls of those spans. signals: table `signals`.
-    gone_costs (cost_id, trace_id, provider, response_id, LIKENESS) and gone_signals (rows of the table): just deleted,
+    gone_costs (GONE_COSTS) and gone_signals (rows of the table): just deleted,
     since a better claim to the same ids came.
     """
 

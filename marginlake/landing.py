@@ -7,8 +7,7 @@ from types import MappingProxyType
 import polars as pl
 
 from analytics.frames import SPAN_KEY
-from analytics.likeness import LIKENESS
-from analytics.recompute import Changes, Fresh, absorb
+from analytics.recompute import GONE_COSTS, Changes, Fresh, absorb
 from analytics.signal_cost_keys import cost_keys
 from analytics.signal_costs import signal_costs
 from lake.commit import Transaction
@@ -21,7 +20,6 @@ from marginlake.reread import read_otherwise
 from marginlake.rules import Rules
 
 _VERSION = [*SPAN_KEY, "content_hash"]
-_COST_COLUMNS = ("cost_id", "trace_id", "provider", "response_id", *LIKENESS)
 _SIGNAL_ORDER = (
     "occurred_at", "trace_id", "span_id", "event_name", "data", "quantity", "cost_scope", "cost_traced",
     "own_customer_id", "own_product_id", "parent_span_id", "idempotency_key", "customer_unit",
@@ -130,7 +128,7 @@ def take_in(tx: Transaction, fresh: Fresh, rules: Rules) -> Changes:
 
 def _delete_costs(tx: Transaction, spans: pl.DataFrame) -> pl.DataFrame:
     """Delete the costs of these spans (SPAN_KEY), and return them as far as `Fresh.gone_costs` wants them."""
-    costs = tx.semi("costs", _COST_COLUMNS, spans, SPAN_KEY)
+    costs = tx.semi("costs", GONE_COSTS, spans, SPAN_KEY)
     tx.delete("costs", costs.select("cost_id"))
     return costs
 
