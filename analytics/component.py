@@ -1,8 +1,8 @@
 """The connected part of the lake around some traces: all that must be looked at to decide their costs exactly.
 
 Traces are connected when two calls share a response id that can identify a call (twins), when they may be twins by
-their likeness, or when a new signal claims a scope in which another trace has costs. Loading is closed under that:
-nothing outside the part can change what is decided inside it.
+their likeness, or when a new signal claims a scope in which another trace has costs, or states a cost itself, which is
+in a trace of its own. Loading is closed under that: nothing outside the part can change what is decided inside it.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import polars as pl
 
 from analytics.frames import COSTS, IDENTITY, SPAN_KEY
 from analytics.likeness import LIKENESS, in_reach, sought
+from analytics.signal_cost_keys import bearers_of, cost_keys
 from analytics.twins import response_ids
 from lake.commit import Transaction
 from lake.schema import TABLES
@@ -41,8 +42,9 @@ calls that come with a column `customer_id`.
 @dataclass(frozen=True)
 class Component:
     """Stored rows of the part. calls: priced anew where the lake keeps no money (aggregates); other_signals: signals of
-    other traces, or of none, that claim a scope of the part. priced_for: trace_id, span_id and customer_id for which
-    the calls with stored money were priced. price: prices calls whose customer turns out to be another.
+    other traces, or of none, that claim a scope of the part or state a cost in it. priced_for: trace_id, span_id and
+    customer_id for which the calls with stored money were priced. price: prices calls whose customer turns out to be
+    another.
     """
 
     spans: pl.DataFrame
@@ -89,18 +91,21 @@ def load_component(tx: Transaction, seeds: Seeds, price: Pricer) -> Component:
         new_scopes = pl.concat([new_scopes, scopes.ask(signals[-1]["cost_scope"])])
         twins = tx.semi("costs", ["trace_id"], new_responses, "response_id")
         claimed = tx.semi("costs", ["trace_id"], new_scopes, "cost_scope")
-        frontier = traces.ask(pl.concat([twins["trace_id"], claimed["trace_id"], alike.traces(costs[-1])]))
+        stated = cost_keys(signals[-1])["trace_id"]
+        frontier = traces.ask(pl.concat([twins["trace_id"], claimed["trace_id"], alike.traces(costs[-1]), stated]))
         if frontier.is_empty():
             break
         new_responses, new_scopes = new_responses.clear(), new_scopes.clear()
     cost_rows, signal_rows = pl.concat(costs), pl.concat(signals)
     stamped = pl.concat([seeds.stamped_scopes, cost_rows["own_cost_scope"], cost_rows["cost_scope"]])
     claimants = tx.semi("signals", signal_columns, _Asked("cost_scope").ask(stamped), "cost_scope")
+    stating = tx.semi("signals", signal_columns, bearers_of(cost_rows), "signal_id")
+    others = pl.concat([claimants, stating]).unique("signal_id", keep="first", maintain_order=True)
     return Component(
         spans=tx.semi("spans", list(SPAN_COLUMNS), traces.keys, "trace_id"),
         calls=_as_calls(cost_rows, price),
         signals=signal_rows,
-        other_signals=claimants.join(signal_rows, on="signal_id", how="anti"),
+        other_signals=others.join(signal_rows, on="signal_id", how="anti"),
         priced_for=cost_rows.filter(pl.col("status") != "aggregate").select(*SPAN_KEY, "customer_id"),
         price=price,
     )

@@ -170,6 +170,18 @@ LINKS_HAVE_TIMES = Invariant(
     "A link must lie in time where its cost and its event do.",
 )
 
+STATED_COSTS_HAVE_THEIR_EVENT = Invariant(
+    "stated_costs_have_their_event",
+    """
+    SELECT c.cost_id, l.signal_id, l.cost_usd
+    FROM costs c LEFT JOIN cost_links l USING (cost_id)
+    WHERE c.source = 'signal' AND (
+        l.signal_id IS DISTINCT FROM concat('sig_', c.trace_id) OR l.cost_usd IS DISTINCT FROM c.cost_usd
+    )
+    """,
+    "A cost that an event states must be borne by that event, whole.",
+)
+
 _DAILY = ", ".join(DAILY_COLUMNS)
 
 ROLLED_DAYS_HOLD = Invariant(
@@ -203,6 +215,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     MARGINS_MATCH_LINKS,
     MARGIN_IS_REVENUE_LESS_COST,
     LINKS_HAVE_TIMES,
+    STATED_COSTS_HAVE_THEIR_EVENT,
     ROLLED_DAYS_HOLD,
 )
 """All of them, in the order to show them. They read spans, costs, signals, cost_links, event_margins, rates,

@@ -1,8 +1,9 @@
-"""Which signal bears which cost: by scope first, then by trace."""
+"""Which signal bears which cost: what it states itself, then by scope, then by trace."""
 
 import polars as pl
 
 from analytics.frames import COST_LINKS, conform
+from analytics.signal_cost_keys import SOURCE, bearer
 from analytics.split import split_evenly
 
 SHARED = "_split"
@@ -12,24 +13,32 @@ SHARED = "_split"
 def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     """Rows of the table `cost_links`: every billable cost that some signal bears, split evenly when several do.
 
-    costs: cost_id, status, trace_id, link_trace_id, cost_scope, customer_id, product_id, occurred_at, cost_usd.
+    costs: cost_id, source, status, trace_id, link_trace_id, cost_scope, customer_id, product_id, occurred_at, cost_usd.
     signals: signal_id, trace_id, cost_scope, cost_traced, customer_id, product_id, occurred_at.
 
+    A signal bears the cost that it states in its data, alone, and whether it is cost-traced or not.
     A signal that claims a scope bears the costs stamped with it for the same customer and product (a missing product
     equals only a missing product; a missing customer equals nothing). A cost-traced signal without a claim bears the
     costs of its trace that no scope claimed, unless both name a customer and they differ. Aggregates are never linked;
     unpriced calls are, with a NULL cost, so that an event knows what it does not know.
     """
     billable = costs.filter(pl.col("status") != "aggregate").select(
-        "cost_id", "trace_id", "link_trace_id", "cost_scope", "customer_id", "product_id", "occurred_at", "cost_usd"
-    )
+        "cost_id", "source", "trace_id", "link_trace_id", "cost_scope", "customer_id", "product_id", "occurred_at",
+        "cost_usd",
+    )  # fmt: skip
+    stated, billable = billable.filter(pl.col("source") == SOURCE), billable.filter(pl.col("source") != SOURCE)
     traced = signals.filter(pl.col("cost_traced")).select(
         "signal_id", "trace_id", "cost_scope", "customer_id", "product_id", pl.col("occurred_at").alias("event_at")
     )
     by_scope = _by_scope(billable, traced)
     by_trace = _by_trace(billable, traced, by_scope)
     pairs = pl.concat(
-        [by_scope.with_columns(rule=pl.lit("scope")), by_trace.with_columns(rule=pl.lit("trace"))], how="vertical"
+        [
+            _by_statement(stated, signals).with_columns(rule=pl.lit("stated")),
+            by_scope.with_columns(rule=pl.lit("scope")),
+            by_trace.with_columns(rule=pl.lit("trace")),
+        ],
+        how="vertical",
     )
     shared = pairs["cost_id"].is_duplicated()
     if not shared.any():
@@ -39,6 +48,11 @@ def link(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
 
 
 _PAIR = ("cost_id", "signal_id", "cost_usd", "trace_id", "occurred_at", "event_at")
+
+
+def _by_statement(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
+    events = signals.select("signal_id", pl.col("occurred_at").alias("event_at"))
+    return costs.with_columns(bearer().alias("signal_id")).join(events, on="signal_id", how="inner").select(_PAIR)
 
 
 def _by_scope(costs: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:

@@ -36,9 +36,10 @@ def margins(
     cost_id, status and whole cost_usd of the costs linked. rules: what the events earn. others: the other events of
     their billing periods (see `apply_revenue`). worth: signal_id, value_usd of those that deliver a known value.
 
-    cost_status: 'untraced' (not cost traced, or nothing to trace by: no trace, and no scope with a customer): cost
-    NULL. 'no_calls': cost 0. 'complete': every call's cost is known. 'partial': cost_usd is the known part. 'unpriced':
-    no call's cost is known: cost NULL. The margin is NULL unless revenue is known and the cost is complete.
+    cost_status: 'untraced' (not cost traced, or nothing to trace by: no trace, and no scope with a customer; and it
+    states no cost itself): cost NULL. 'no_calls': cost 0. 'complete': every call's cost is known. 'partial': cost_usd
+    is the known part. 'unpriced': no call's cost is known: cost NULL. The margin is NULL unless revenue is known and
+    the cost is complete.
     With `attribution` 'each' an event shows costs that it shares in full, and says so in cost_repeated.
     """
     calls = cost_links.select("signal_id", "cost_id", "cost_usd", "rule").join(
@@ -99,7 +100,7 @@ def _status() -> pl.Expr:
     by_trace = pl.col("cost_scope").is_null() & pl.col("trace_id").is_not_null()
     calls, unpriced = pl.col("model_calls").fill_null(0), pl.col("unpriced_calls").fill_null(0)
     return (
-        pl.when(~(pl.col("cost_traced") & (by_scope | by_trace)))
+        pl.when(~(pl.col("cost_traced") & (by_scope | by_trace)) & (calls == 0))
         .then(pl.lit("untraced"))
         .when(calls == 0)
         .then(pl.lit("no_calls"))

@@ -20,10 +20,14 @@ from analytics.link import SHARED, link
 from analytics.margin import margins
 from analytics.period_mates import mates_of, rework_mates
 from analytics.settle import settle
+from analytics.signal_cost_keys import served_by_signals
 from analytics.twins import response_ids
 from analytics.value import event_values
 from lake.commit import Transaction
 from lake.schema import TABLES
+
+GONE_COSTS = ("cost_id", "trace_id", "provider", "response_id", *LIKENESS)
+"""What must be known of costs that were deleted."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Fresh:
     """Rows that are not in the lake yet: no duplicates, own identity only.
 
     spans: table `spans` but for the inherited identity. calls: priced calls of those spans. signals: table `signals`.
-    gone_costs (cost_id, trace_id, provider, response_id, LIKENESS) and gone_signals (rows of the table): just deleted,
+    gone_costs (GONE_COSTS) and gone_signals (rows of the table): just deleted,
     since a better claim to the same ids came.
     """
 
@@ -81,10 +85,11 @@ def recompute(tx: Transaction, part: Component, fresh: Fresh, rules: EventRules)
     """Compute a connected part of the lake together with fresh rows from nothing, and write what differs."""
     spans = inherit(_all_spans(part, fresh))
     signals = inherit_signals(pl.concat([part.signals, _signal_rows(fresh.signals)]), spans)
+    bearers = pl.concat([signals, part.other_signals.join(signals, on="signal_id", how="anti")])
+    spans = served_by_signals(spans, bearers)
     calls = pl.concat([part.calls, fresh.calls.select(part.calls.columns)])
     owned = before_settling(inherit_calls(calls, spans), part)
     costs = settled_prices(settle(owned, spans, signals), owned, part)
-    bearers = pl.concat([signals, part.other_signals.join(signals, on="signal_id", how="anti")])
     links = link(costs, bearers)
     # What is connected with nothing that is stored has nothing stored to compare with.
     new = part.is_empty and fresh.gone_costs.is_empty() and fresh.gone_signals.is_empty()

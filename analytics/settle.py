@@ -12,6 +12,8 @@ from analytics.apart import apart_pairs, stream_pairs
 from analytics.frames import COSTS, IDENTITY, MONEY_PARTS, SPAN_KEY, conform
 from analytics.nesting import IS_AGGREGATE, nest
 from analytics.richness import richest_first
+from analytics.signal_cost_keys import SOURCE as STATED
+from analytics.signal_cost_keys import is_stated
 from analytics.twins import TWIN_WINDOW, alike_pairs, join_by_response, join_pairs, shared_responses
 from pricing_tables.overrides import SHARED_HOUR
 from receiver.dialects.direct import SCOPE as DIRECT_COSTS
@@ -120,7 +122,11 @@ def _as_costs(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         *(pl.when(counts).then(pl.col(name)).alias(name) for name in priced_only),
         cost_id=pl.concat_str(pl.lit("cost_"), "trace_id", pl.lit("_"), "span_id"),
-        source=pl.when(pl.col("scope_name") == DIRECT_COSTS).then(pl.lit("api")).otherwise(pl.lit("span")),
+        source=pl.when(pl.col("scope_name") == DIRECT_COSTS)
+        .then(pl.lit("api"))
+        .when(is_stated())
+        .then(pl.lit(STATED))
+        .otherwise(pl.lit("span")),
         status=pl.when(counts).then("status").otherwise(pl.lit("aggregate")),
         dedup=pl.when(counts & IS_AGGREGATE).then(pl.lit(FALLBACK)).otherwise("why"),
     )

@@ -22,6 +22,7 @@ from marginlake import __version__
 from marginlake.backfill_steps import (
     READING,
     Work,
+    count_stated,
     import_archive,
     relink_period,
     reprice_period,
@@ -51,6 +52,7 @@ class Step:
 
 STEPS: tuple[Step, ...] = (
     Step("import", "bytes", import_archive),
+    Step("stated costs", "events", count_stated, landed=True),
     Step("reprice", "calls", reprice_period, landed=True),
     Step("relink", "traces", relink_period, landed=True),
     Step("revalue", "events", revalue_period, landed=True),

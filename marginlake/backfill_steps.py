@@ -13,6 +13,7 @@ from analytics.reprice import reprice
 from analytics.reprice_difference import difference
 from analytics.revalue import revalue
 from analytics.rollup import rollup, unrolled
+from analytics.signal_costs_again import count_stated_costs
 from lake.connect import Lake
 from marginlake import __version__
 from marginlake.config import Config
@@ -64,6 +65,19 @@ def import_archive(lake: Lake, work: Work) -> str:
         f"{len(paths)} segments: {found.spans} new spans, {found.signals} new signals, {found.known} known, "
         f"{found.rejected} rejected, {found.reread} read anew"
     )
+
+
+def count_stated(lake: Lake, work: Work) -> str:
+    """Costs that the period's events state themselves and that the lake does not count."""
+    rules = work.rules
+    if not work.dry_run:
+        lake.run(lambda tx: record_catalog(tx, rules.catalog, rules.price_again.book))
+    made = count_stated_costs(
+        lake, rules.events, rules.price_again, work.period, dry_run=work.dry_run, progress=work.tell, stop=work.stop
+    )
+    if not work.dry_run and not work.stop():
+        settle_periods(lake, rules.events)
+    return f"{made.costs} costs, {made.margins} event_margins {'would change' if work.dry_run else 'changed'}"
 
 
 def reprice_period(lake: Lake, work: Work) -> str:

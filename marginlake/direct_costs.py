@@ -3,8 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from decimal import Decimal
 
 import polars as pl
 
@@ -14,16 +13,13 @@ from lake.connect import Lake
 from marginlake.old_signals import api_error
 from marginlake.pipeline import Prepared, prepare
 from marginlake.rules import Rules
-from pricing_tables.fx import DOLLAR
+from pricing_tables.fx import DOLLAR, in_dollars
 from receiver.dialects import direct
 from receiver.direct_costs import DirectCost, payload_of, trace_id_of
 from receiver.errors import Refusal
 from receiver.intake import Intake
 from receiver.journal.record import Kind, Record
 from receiver.signals.claims import Claims
-
-_PLACES: Final = Decimal("1e-12")
-_LARGEST: Final = Decimal(10**6)
 
 
 class DirectCosts:
@@ -121,8 +117,8 @@ def _dollars(amount: Decimal, currency: str, moment: datetime, place: int, rules
         if found is None:
             raise invalid(f"costs[{place}]: no exchange rate of {currency} for {moment:%Y-%m-%d}; see [[pricing.fx]]")
         rate = found
-    dollars = (amount * rate).quantize(_PLACES, ROUND_HALF_EVEN)
-    if not 0 < dollars < _LARGEST:
+    dollars = in_dollars(amount, rate)
+    if dollars is None:
         raise invalid(f"costs[{place}]: {amount} {currency} is too small or too large")
     return dollars
 

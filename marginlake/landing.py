@@ -1,14 +1,15 @@
 """The impure half of the conveyor: one lake transaction that takes in a prepared batch, whole or not at all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import polars as pl
 
 from analytics.frames import SPAN_KEY
-from analytics.likeness import LIKENESS
-from analytics.recompute import Changes, Fresh, absorb
+from analytics.recompute import GONE_COSTS, Changes, Fresh, absorb
+from analytics.signal_cost_keys import cost_keys
+from analytics.signal_costs import signal_costs
 from lake.commit import Transaction
 from lake.connect import Lake
 from lake.duplicates import split_duplicates
@@ -19,7 +20,6 @@ from marginlake.reread import read_otherwise
 from marginlake.rules import Rules
 
 _VERSION = [*SPAN_KEY, "content_hash"]
-_COST_COLUMNS = ("cost_id", "trace_id", "provider", "response_id", *LIKENESS)
 _SIGNAL_ORDER = (
     "occurred_at", "trace_id", "span_id", "event_name", "data", "quantity", "cost_scope", "cost_traced",
     "own_customer_id", "own_product_id", "parent_span_id", "idempotency_key", "customer_unit",
@@ -96,8 +96,7 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules, *, reread: bool)
     signals, gone_claims = _new_signals(tx, said.drop("content_hash"))
     rejected = prepared.rejected.unique("rejected_id", keep="first", maintain_order=True)
     refused = tx.replace("rejected", rejected.select("rejected_id"), rejected)[1]
-    fresh = Fresh(spans, calls, signals, gone_costs, pl.concat([gone_signals, gone_claims]))
-    changes = absorb(tx, fresh, rules.events, rules.price_again)
+    changes = take_in(tx, Fresh(spans, calls, signals, gone_costs, pl.concat([gone_signals, gone_claims])), rules)
     return Landed(
         new_spans=spans.height - again.height,
         new_signals=signals.height,
@@ -109,11 +108,35 @@ def _take_in(tx: Transaction, prepared: Prepared, rules: Rules, *, reread: bool)
     )
 
 
+def take_in(tx: Transaction, fresh: Fresh, rules: Rules) -> Changes:
+    """`absorb` fresh rows and the costs that fresh signals state; those of signals that are gone go with them."""
+    gone = cost_keys(fresh.gone_signals).select(SPAN_KEY)
+    if not gone.is_empty():
+        gone_costs = _delete_costs(tx, gone)
+        tx.delete("spans", gone)
+        fresh = replace(fresh, gone_costs=pl.concat([fresh.gone_costs, gone_costs]))
+    if not cost_keys(fresh.signals).is_empty():
+        stated = signal_costs(fresh.signals, rules.events.fx, rules.price_again)
+        record_catalog(tx, rules.catalog, rules.price_again.book)
+        fresh = replace(
+            fresh,
+            spans=pl.concat([fresh.spans, stated.spans.select(fresh.spans.columns)]),
+            calls=pl.concat([fresh.calls, stated.calls.select(fresh.calls.columns)]),
+        )
+    return absorb(tx, fresh, rules.events, rules.price_again)
+
+
+def _delete_costs(tx: Transaction, spans: pl.DataFrame) -> pl.DataFrame:
+    """Delete the costs of these spans (SPAN_KEY), and return them as far as `Fresh.gone_costs` wants them."""
+    costs = tx.semi("costs", GONE_COSTS, spans, SPAN_KEY)
+    tx.delete("costs", costs.select("cost_id"))
+    return costs
+
+
 def _withdraw(tx: Transaction, replaced: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Delete what was derived from spans that lost to a better claim; returns those costs and signals."""
     signals = tx.semi("signals", TABLES["signals"].column_names, replaced, SPAN_KEY, "idempotency_key IS NULL")
-    costs = tx.semi("costs", _COST_COLUMNS, replaced, SPAN_KEY)
-    tx.delete("costs", costs.select("cost_id"))
+    costs = _delete_costs(tx, replaced)
     tx.delete("signals", signals.select("signal_id"))
     tx.delete("unmapped_calls", replaced)
     return costs, signals

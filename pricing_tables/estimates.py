@@ -20,6 +20,9 @@ OPENING_ANSWER: Final = 3
 MISSING: Final = "tokenizer_missing="
 """Begins the note of a call that could be estimated if only the rank file were there."""
 
+NOT_COUNTED: Final = "cost_data="
+"""Begins the note of a cost that an event states and that cannot be counted; why not follows."""
+
 SILENT: Final = (
     (pl.col("usage_source") == "missing")
     & (pl.col("role") == "call")
@@ -142,10 +145,20 @@ def _note() -> pl.Expr:
 
 
 def say_what_is_missing(priced: pl.DataFrame) -> pl.DataFrame:
-    """Priced calls whose `rate_note` tells 'no usage' from 'no usage, but a tokenizer could count the text'."""
+    """Priced calls whose `rate_note` tells 'no usage' from 'no usage, but a tokenizer could count the text', and from a
+    stated cost that cannot be counted.
+    """
     if "usage_note" not in priced.columns:
         return priced
     encoding = pl.col("usage_note").str.extract(MISSING + r"([^,]+)")
     told = pl.concat_str("rate_note", pl.lit("; tokenizer "), encoding, pl.lit(" not installed"))
     wanted = (pl.col("rate_note") == "no usage") & encoding.is_not_null()
-    return priced.with_columns(pl.when(wanted).then(told).otherwise("rate_note").alias("rate_note"))
+    reason = pl.when(pl.col("status") == "unpriced").then(pl.col("usage_note").str.extract(NOT_COUNTED + r"([^,]+)"))
+    return priced.with_columns(
+        pl.when(reason.is_not_null())
+        .then(pl.lit("costData: ") + reason)
+        .when(wanted)
+        .then(told)
+        .otherwise("rate_note")
+        .alias("rate_note")
+    )

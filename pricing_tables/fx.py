@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ DOLLAR: Final = "USD"
 _EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _RATE: Final = pl.Decimal(18, 12)
 _MOMENT: Final = pl.Datetime("us", "UTC")
+_PLACES: Final = Decimal("1e-12")
+_LARGEST: Final = Decimal(10**6)
+_EXACT: Final = Context(prec=2_000)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,17 @@ class FxTable:
         rows = [(rate.currency, rate.valid_from or _EVER, rate.usd) for rate in self.rates]
         schema: dict[str, pl.DataType] = {"currency": pl.String(), "moment": _MOMENT, "fx_rate": _RATE}
         return pl.DataFrame(rows, schema=schema, orient="row").sort("moment")
+
+
+def in_dollars(amount: Decimal, usd: Decimal) -> Decimal | None:
+    """What an amount is worth at `usd` dollars for one unit, rounded once, half to even, to a picodollar.
+
+    None when that is not more than nothing, or has no room in a row (a million dollars).
+    """
+    if not -1_000 < amount.adjusted() < _LARGEST.adjusted() + 20:
+        return None
+    dollars = _EXACT.multiply(amount, usd).quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)
+    return dollars if 0 < dollars < _LARGEST else None
 
 
 def parse_fx(entries: Sequence[Mapping[str, Any]]) -> FxTable:

@@ -15,7 +15,7 @@ COST_LINKS = Table(
     columns=(
         Column("cost_id", "VARCHAR", "The cost borne: joins costs.", required=True),
         Column("signal_id", "VARCHAR", "The event that bears it: joins signals and event_margins.", required=True),
-        Column("rule", "VARCHAR", "scope, trace, scope_split or trace_split: why.", required=True),
+        Column("rule", "VARCHAR", "stated, scope, trace, scope_split or trace_split: why.", required=True),
         Column("cost_usd", MONEY, "The share borne; NULL for an unpriced call."),
         Column("trace_id", "VARCHAR", "Trace of the cost."),
         Column("occurred_at", TIME, "When the cost occurred."),

@@ -1,4 +1,4 @@
-"""`marginlake backfill`: every job over a period, in order: archive, prices, links, values, totals of days."""
+"""`marginlake backfill`: every job over a period, in order: archive, stated costs, prices, links, values, totals of days."""
 
 import sys
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ def backfill(
     to: To = None,
     dry_run: DryRun = False,
 ) -> int:
-    """Import the archive, reprice, relink, revalue, roll up. Interrupted, it goes on when run again."""
+    """Import the archive, count stated costs, reprice, relink, revalue, roll up. Interrupted, it goes on when run again."""
     from lake.connect import Lake
     from marginlake.adoption import adopt, rules_in
     from marginlake.backfill import STEPS, State, alone

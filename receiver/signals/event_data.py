@@ -73,6 +73,11 @@ def loads(text: bytes) -> Any:
     return json.loads(text, parse_int=_Digits, parse_float=_Digits, parse_constant=lambda _: None)
 
 
+def is_number(value: object) -> bool:
+    """Whether a value that `loads` gave was written as a number."""
+    return isinstance(value, _Digits)
+
+
 def read_texts(texts: pl.Series) -> pl.DataFrame:
     """What the JSON texts (String|null) say, a row each, with the columns of ``EVENT_DATA_SCHEMA``."""
     read = {text: read_text(text) for text in texts.unique().to_list()}

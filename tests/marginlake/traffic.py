@@ -1,8 +1,8 @@
 """Random OTLP traffic of an unruly product, one record per span, as hypothesis draws it.
 
 Nested agents that repeat their calls' usage, one call seen in two traces, customers on roots only or nowhere, several
-signals a trace, signals that claim scopes, sent keys that repeat, unknown models, failed calls, calls that no dialect
-knows, spans of one id with different content, and days between the traces.
+signals a trace, signals that claim scopes or state their own cost, sent keys that repeat, unknown models, failed calls,
+calls that no dialect knows, spans of one id with different content, and days between the traces.
 """
 
 from __future__ import annotations
@@ -38,6 +38,27 @@ KINDS = ("chat", "chat", "chat", "silent", "failed", "agent", "foreign", "work",
 customers = st.sampled_from([None, None, "acme", "other"])
 products = st.sampled_from([None, "bot"])
 amounts = st.sampled_from([None, 1, 2.5, "many"])
+
+
+cost_data = st.sampled_from(
+    [
+        None,
+        None,
+        {"vendor": "search", "cost": {"amount": "0.000000000003", "currency": "USD"}},
+        {"vendor": "search", "cost": {"amount": 0.07, "currency": "EUR"}},
+        {
+            "vendor": "anthropic",
+            "attributes": {
+                "gen_ai.response.model": "claude-sonnet-4-5",
+                "gen_ai.usage.input_tokens": 7,
+                "gen_ai.usage.cached_input_tokens": 5,
+                "gen_ai.usage.output_tokens": 1,
+            },
+        },
+        {"vendor": "search", "cost": "much"},
+    ]
+)
+"""What signals state of their own cost: figures, one in a currency without a rate, usage, and something unreadable."""
 
 
 def scopes(world: int) -> st.SearchStrategy[str | None]:
@@ -86,6 +107,7 @@ def billing(draw: st.DrawFn, world: int) -> dict[str, object]:
         "marginlake.signal.quantity": draw(amounts),
         "marginlake.signal.cost_traced": draw(st.sampled_from([None, None, True, False])),
         "marginlake.signal.idempotency_key": draw(keys(world)),
+        "marginlake.signal.data": json.dumps({"costData": stated}) if (stated := draw(cost_data)) else None,
     }
     return {key: value for key, value in said.items() if value is not None}
 
@@ -120,6 +142,7 @@ def versions_of_a_span(draw: st.DrawFn, world: int, trace: int, number: int, siz
             name = "paid.trace.signal"
             data = {
                 "quantity": 1,
+                "costData": draw(cost_data),
                 "paid": {"paid_scope_id": draw(scopes(world)), "enable_cost_tracing": draw(st.booleans())},
             }
             said |= {"event_name": "chat_message", "data": json.dumps(data), "enable_cost_tracing": draw(st.booleans())}
@@ -151,7 +174,9 @@ def posted_signals(draw: st.DrawFn, world: int) -> Record:
         "eventName": draw(st.sampled_from(["chat_message", "report"])),
         "customer": {"externalCustomerId": draw(st.sampled_from(["acme", "other"]))},
         "timestamp": _posted_at(world, draw(st.integers(0, 3))),
-        "data": {"paid": {"paid_scope_id": draw(scopes(world))}} if draw(st.booleans()) else None,
+        "data": {"paid": {"paid_scope_id": draw(scopes(world))}, "costData": draw(cost_data)}
+        if draw(st.booleans())
+        else None,
         "idempotencyKey": draw(keys(world)) or f"own-{world}-{draw(st.integers(0, 10**6))}",
     }
     if product := draw(products):
