@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, DataDir, no_option
+from marginlake.commands.options import DEFAULT_DATA, STANDARD_INPUT, ConfigFile, DataDir, no_option
 from marginlake.failures import UsageError
 from marginlake.output import write_result
 
@@ -24,6 +24,7 @@ def sql(
     /,
     *,
     data: DataDir = DEFAULT_DATA,
+    config: ConfigFile = None,
     format: Annotated[Format, Parameter(help="How to print the answer; json and csv keep money exact.")] = "table",  # noqa: A002
     out: Annotated[Path | None, Parameter(help="Write to this file instead of standard output.")] = None,
 ) -> int:
@@ -33,14 +34,16 @@ def sql(
     text = sys.stdin.read() if no_option(query) == STANDARD_INPUT else query
     if format == "parquet" and out is None and sys.stdout.isatty():
         raise UsageError("parquet is not for terminals: name a file with --out, or redirect standard output")
-    write_result(run_query(data, text, beside=_business(data) if BUSINESS in text.lower() else None), format, out)
+    beside = _business(data, config) if BUSINESS in text.lower() else None
+    write_result(run_query(data, text, beside=beside), format, out)
     return 0
 
 
-def _business(data_dir: Path) -> "Beside":
+def _business(data_dir: Path, config: Path | None) -> "Beside":
     """What may be read of the business database; loaded only for queries that may be about it."""
-    from billing.database import FILE
-    from billing.sql_views import columns_to_read
-    from lake.beside import Beside
+    from billing.database import url_in
+    from billing.sql_views import business_to_read
+    from marginlake.config import load
 
-    return Beside(data_dir.expanduser().absolute() / FILE, BUSINESS, columns_to_read())
+    url = load(config, data_dir).billing.url
+    return business_to_read(url.get_secret_value() if url else url_in(data_dir.expanduser().absolute()), BUSINESS)

@@ -47,7 +47,7 @@ def test_it_is_read_with_the_lake(beside: Beside, data_dir: Path) -> None:
 )
 def test_secrets_stay_where_they_are(beside: Beside, data_dir: Path, sql: str, reason: str) -> None:
     with pytest.raises(QueryError, match=reason):
-        query(data_dir, sql.replace("{file}", str(beside.file)), beside=beside)
+        query(data_dir, sql.replace("{file}", str(beside.source)), beside=beside)
 
 
 def test_its_own_name_is_new_each_time(beside: Beside, data_dir: Path) -> None:
