@@ -5,13 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from billing.ledger.book import ENTRIES, GRANTS, PENDING, WALLETS
 from billing.tables.catalog import Product
 from billing.tables.customers import Customer
-from billing.tables.ledger import CreditCurrency
+from billing.tables.ledger import LISTED, CreditCurrency
 from billing.units import from_micro
 
 TransactionType = Literal["grant", "spend", "pendingGrant"]
@@ -21,11 +21,6 @@ OVERAGE: Final = "overage"
 UNKNOWN: Final = "unknown"
 
 _SOURCE, _TARGET, _KIND = ENTRIES.c.debit_account, ENTRIES.c.credit_account, ENTRIES.c.kind
-
-_IS_WAITING: Final = or_(
-    and_(_SOURCE == "unfunded", _TARGET == "spent"), and_(_SOURCE == "spent", _TARGET == "unfunded")
-)
-"""Consumption that waits for credits is listed once they are found, as a spend."""
 
 _TYPE: Final = case(
     (or_(_KIND == "pendingGrant", _SOURCE == "pending") & (_KIND != "release"), "pendingGrant"),
@@ -85,7 +80,7 @@ class Waiting:
 
 def transactions(session: Session, only: Filter, limit: int, offset: int) -> tuple[list[Transaction], int]:
     """A part of the transactions that the filter lets through, the newest first, and how many those are in all."""
-    kept = [not_(_IS_WAITING), ENTRIES.c.amount_micro > 0, *_conditions(only)]
+    kept = [LISTED, *_conditions(only)]
     chosen = select(ENTRIES.c.id).where(*kept).order_by(ENTRIES.c.occurred_at.desc(), ENTRIES.c.id.desc())
     total = session.execute(select(func.count()).select_from(ENTRIES).where(*kept)).scalar() or 0
     shown = chosen.limit(limit).offset(offset).subquery()
