@@ -7,7 +7,6 @@ transactions (`billing.ledger.check` compares them and makes them anew).
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,14 +18,11 @@ from billing.tables.base import Base, Stamped
 _Key = String().with_variant(String(collation="C"), "postgresql")
 """Text in the order of its bytes everywhere, so that keys are found by how they begin."""
 
-LISTED: Final = text(
+_LISTED = text(
     "NOT (debit_account = 'unfunded' AND credit_account = 'spent'"
     " OR debit_account = 'spent' AND credit_account = 'unfunded') AND amount_micro > 0"
 )
-"""Entries that are transactions to their readers. Consumption that waits for credits is one once these are found.
-
-An index is kept of these alone: databases use it for queries that say the same in the same words.
-"""
+"""Entries that `billing.ledger.transactions` lists."""
 
 
 class CreditCurrency(Stamped, Base):
@@ -86,7 +82,7 @@ class LedgerEntry(Base):
     __table_args__ = (
         Index("ix_ledger_entries_customer", "customer_id", "occurred_at"),
         Index("ix_ledger_entries_grant", "grant_id"),
-        Index("ix_ledger_entries_listed", "occurred_at", "id", sqlite_where=LISTED, postgresql_where=LISTED),
+        Index("ix_ledger_entries_listed", "occurred_at", "id", sqlite_where=_LISTED, postgresql_where=_LISTED),
     )
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
