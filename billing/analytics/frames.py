@@ -1,6 +1,7 @@
 """Rows of the business database as columns, for DuckDB; a large ledger is not turned into objects row by row."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import polars as pl
@@ -27,6 +28,16 @@ def frame(view: View, session: Session, go_on: Callable[[], None]) -> pl.DataFra
         go_on()
         parts.append(_columns(view, rows))
     return pl.concat(parts)
+
+
+def narrowed(view: View, names: set[str] | None) -> View:
+    """The view without the columns of the business database that a query does not name; None: all of it."""
+    if names is None or not isinstance(view.chosen, Select):
+        return view
+    places = [place for place, column in enumerate(view.columns) if column.name in names] or [0]
+    columns = list(view.chosen.selected_columns)
+    chosen = view.chosen.with_only_columns(*(columns[place] for place in places), maintain_column_froms=True)
+    return replace(view, columns=tuple(view.columns[place] for place in places), chosen=chosen)
 
 
 def casts(view: View) -> str:

@@ -16,8 +16,8 @@ from uuid import UUID
 import duckdb
 from sqlalchemy.orm import Session
 
-from billing.analytics.frames import casts, frame
-from billing.analytics.guard import tables_of
+from billing.analytics.frames import casts, frame, narrowed
+from billing.analytics.guard import Reads, reads_of
 from billing.analytics.spellings import MACROS
 from billing.analytics.views import BY_NAME
 from billing.api.errors import ApiError, invalid
@@ -87,7 +87,7 @@ def run(billing: Billing, sql: str) -> Answer:
 
 def _on_lake(billing: Billing, lake_dir: Path, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
     with reading(lake_dir, memory_limit=_MEMORY, threads=_THREADS) as connection, _limited(connection) as go_on:
-        wanted = tables_of(connection, sql)
+        wanted = reads_of(connection, sql)
         with billing.database.read() as session:
             _make_views(connection, session, wanted, go_on)
         go_on()
@@ -99,12 +99,12 @@ def _on_lake(billing: Billing, lake_dir: Path, sql: str) -> tuple[list[tuple[str
 
 
 def _make_views(
-    connection: duckdb.DuckDBPyConnection, session: Session, wanted: set[str], go_on: Callable[[], None]
+    connection: duckdb.DuckDBPyConnection, session: Session, wanted: Reads, go_on: Callable[[], None]
 ) -> None:
     """The views that are asked for, those they stand on first."""
-    views = [BY_NAME[name] for name in sorted(wanted)]
+    views = [BY_NAME[name] for name in sorted(wanted.views)]
     needed = dict.fromkeys(name for view in views for name in view.needs)
-    for view in (*(BY_NAME[name] for name in needed), *views):
+    for view in (*(BY_NAME[name] for name in needed), *(narrowed(view, wanted.names) for view in views)):
         if view.sql:
             connection.execute(f"CREATE TEMP VIEW {view.name} AS {view.sql}")
         else:

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from billing.analytics.business_views import BUSINESS_VIEWS, HELPERS
-from billing.analytics.frames import casts, frame
+from billing.analytics.frames import casts, frame, narrowed
+from billing.analytics.guard import reads_of
 from billing.analytics.view import View
 from billing.analytics.views import BY_NAME
 from billing.database import Database, url_in
@@ -73,3 +74,47 @@ def test_it_stops_between_batches(filled: Database):
 
     with filled.read() as session, pytest.raises(TimeoutError):
         frame(BY_NAME["dim_customer"], session, late)
+
+
+@pytest.mark.parametrize("view", CHOSEN, ids=lambda view: view.name)
+def test_only_named_columns_are_read(filled: Database, view: View):
+    names = {column.name for column in view.columns[1::2]} | {"whatever"}
+    with filled.read() as session:
+        whole = frame(view, session, nothing)
+        less = frame(narrowed(view, names), session, nothing)
+        number = frame(narrowed(view, set()), session, nothing)
+    assert narrowed(view, None) is view
+    if view in HELPERS:
+        assert less.columns == whole.columns
+    else:
+        assert less.columns == [name for name in whole.columns if name in names]
+        assert sorted(map(told, less.rows())) == sorted(map(told, whole.select(less.columns).rows()))
+        assert (number.width, number.height) == (1, whole.height)
+
+
+@pytest.mark.parametrize(
+    ("sql", "named"),
+    [
+        ("SELECT name FROM dim_customer", True),
+        ("SELECT C.Name AS n FROM dim_customer c JOIN dim_order o USING (customer_id) ORDER BY n", True),
+        ("SELECT count(*) FROM dim_customer", True),
+        ("SELECT * FROM dim_customer", False),
+        ("FROM dim_customer", False),
+        ("SELECT c.* EXCLUDE (name) FROM dim_customer c", False),
+        ("SELECT COLUMNS('name') FROM dim_customer", False),
+        ("SELECT c FROM dim_customer c", False),
+        ("SELECT dim_customer FROM dim_customer", False),
+        ("SELECT main.dim_customer FROM dim_customer", False),
+        ("SELECT b FROM dim_customer AS c(a, b)", False),
+        ("SELECT 1 FROM dim_customer NATURAL JOIN dim_order", False),
+        ("WITH x AS (SELECT * FROM dim_customer) SELECT name FROM x", False),
+        ("SELECT name FROM (UNPIVOT dim_customer ON name, email)", False),
+    ],
+)
+def test_columns_that_are_meant_without_a_name_are_read(sql: str, named: bool):
+    with duckdb.connect() as connection:
+        reads = reads_of(connection, sql)
+    assert "dim_customer" in reads.views
+    assert (reads.names is not None) == named
+    if reads.names is not None and "name" in sql.lower():
+        assert "name" in reads.names
