@@ -1,5 +1,6 @@
 """`marginlake sql`: one query, read only, beside a running service."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 BUSINESS: Final = "billing"
 """Under which name queries find the tables of the business database."""
+_NAMED: Final = re.compile(rf"""\b{BUSINESS}"?\s*\.|'{BUSINESS}'""", re.IGNORECASE)
+"""What a query has in it that may be about them; it is read before it is known to be a query."""
 
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -34,7 +37,7 @@ def sql(
     text = sys.stdin.read() if no_option(query) == STANDARD_INPUT else query
     if format == "parquet" and out is None and sys.stdout.isatty():
         raise UsageError("parquet is not for terminals: name a file with --out, or redirect standard output")
-    beside = _business(data, config) if BUSINESS in text.lower() else None
+    beside = _business(data, config) if _NAMED.search(text) else None
     write_result(run_query(data, text, beside=beside), format, out)
     return 0
 

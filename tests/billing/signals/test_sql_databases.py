@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import polars as pl
 import psycopg
@@ -15,13 +16,14 @@ from billing.columns import Exact, Json, Moment
 from billing.database import BillingError, Database, url_in
 from billing.sql_views import business_to_read, columns_to_read
 from billing.tables import Base
+from lake.beside import Server
 from lake.errors import LakeError
 from lake.read import QueryError, query, reading
 from marginlake.commands.sql import sql
 from tests.billing.postgres import new_database
 from tests.new_lakes import empty_lake
 
-PASSWORD = "open sesame"
+PASSWORD = r"open 'sesame' \ %20=;ü"
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +32,13 @@ def business(postgres: str) -> str:
     url = new_database(postgres)
     fill(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE shop SUPERUSER LOGIN PASSWORD '{PASSWORD}'")
-    return url.replace("tests@", f"shop:{PASSWORD}@").replace(" ", "%20")
+        written = PASSWORD.replace("'", "''")
+        connection.execute(f"CREATE ROLE shop SUPERUSER LOGIN PASSWORD '{written}'".encode())
+        (rules,) = connection.execute("SHOW hba_file").fetchone() or ()
+        asked_for = "host all shop 127.0.0.1/32 scram-sha-256\n"
+        Path(rules).write_text(asked_for + Path(rules).read_text(encoding="utf-8"), encoding="utf-8")
+        connection.execute("SELECT pg_reload_conf()")
+    return url.replace("tests@", f"shop:{quote(PASSWORD, safe='')}@")
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +188,39 @@ def test_the_command_reads_the_settings(business: str, tmp_path: Path, capsys: p
     settings.write_text(f'[billing]\nurl = "{business}"\n')
     assert sql("SELECT count(*) AS n FROM billing.customers", data=tmp_path, config=settings, format="json") == 0
     assert capsys.readouterr().out.strip() == '[{"n":3}]'
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"),
+    [
+        ('SELECT count(*) AS n FROM "billing" . "customers"', True),
+        ("SELECT count(*) AS n FROM Billing.main.customers", True),
+        ("SELECT count(*) AS n FROM duckdb_columns() WHERE database_name = 'billing'", True),
+        ("SELECT count(*) AS n FROM signals WHERE event_name LIKE '%billing%' -- of billing", False),
+    ],
+)
+def test_the_server_is_asked_for_queries_about_it_only(tmp_path: Path, text: str, needs: bool):
+    """A business that is out of reach is in no other query's way."""
+    (tmp_path / "marginlake.toml").write_text('[billing]\nurl = "postgresql://127.0.0.1:1/none"\n')
+    if needs:
+        with pytest.raises(LakeError, match="of billing cannot be read"):
+            sql(text, data=tmp_path, format="json")
+    else:
+        assert sql(text, data=tmp_path, format="json") == 0
+
+
+def test_it_connects_as_the_service_does():
+    """With all that the URL says, but for what only the service's driver knows."""
+    query = "sslmode=require&connect_timeout=3&prepare_threshold=0&options=-csearch_path%3Dx"
+    source = business_to_read(f"postgresql://me:p%40ss@db.example:5433/shop?{query}", "billing").source
+    assert isinstance(source, Server)
+    assert dict(source.options) == {
+        "user": "me", "password": "p@ss", "host": "db.example", "port": "5433", "dbname": "shop",
+        "sslmode": "require", "connect_timeout": "3", "options": "-csearch_path=x",
+    }  # fmt: skip
+    hosts = business_to_read("postgresql://me@/shop?host=a:1&host=b:2", "billing").source
+    assert isinstance(hosts, Server)
+    assert (hosts.options["host"], hosts.options["port"]) == ("a,b", "1,2")
 
 
 def test_who_cannot_connect_is_told_why(business: str, tmp_path: Path):
