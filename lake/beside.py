@@ -21,8 +21,8 @@ WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) AND n.nspname <> 'p
   AND a.attnum > 0 AND NOT a.attisdropped
 """
 """Schema, table and column of the tables that the business finds by the search path of its connection."""
-_NAME: Final = re.compile(r"_[0-9a-f]{32}")
-_SUGGESTION: Final = re.compile(rf'\s*Did you mean "{_NAME.pattern}[^"]*"\?')
+_NAME: Final = re.compile(r"(?<!\w)_[0-9a-f]{32}(?!\w)")
+_SUGGESTION: Final = re.compile(r'\s*Did you mean "_[0-9a-f]{32}\b[^"]*"\?')
 _KEYS: Final = {"dbname": "database"}
 """What libpq calls otherwise than DuckDB."""
 
