@@ -72,6 +72,12 @@ def load_extensions(connection: duckdb.DuckDBPyConnection, extensions: Iterable[
         _CHECKED.add(extension.identity)
 
 
+def load_optional(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension that only some need; raises `LakeError` when its package is missing."""
+    file = extension_file(name)
+    load_extensions(connection, [Extension(name, file, _identity(file))])
+
+
 def _identity(file: Path) -> tuple[str, int, int, int, int, int]:
     found = file.stat()
     return (str(file), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

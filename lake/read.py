@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from lake.beside import Beside, attach_beside
+from lake.beside import Beside, Server, attach_file, attach_server, without_hidden_names
 from lake.connect import CATALOG_FILE, DATA_DIRECTORY, attach, check_lake, connect, first_line, is_transient
 from lake.definitions import quoted
 from lake.errors import LakeError, LakeLockedError
@@ -94,8 +94,12 @@ def reading(
         with ExitStack() as files:
             catalog = files.enter_context(_file_to_read(data_dir / CATALOG_FILE))
             attach(connection, data_dir, read_only=True, catalog=catalog)
-            if beside is not None and beside.file.is_file():
-                attach_beside(connection, beside, files.enter_context(_file_to_read(beside.file)))
+            if beside is not None:
+                source = beside.source
+                if isinstance(source, Server):
+                    attach_server(connection, beside, source)
+                elif source.is_file():
+                    attach_file(connection, beside, files.enter_context(_file_to_read(source)))
             # DuckLake opens its catalog once more for some of what it is asked.
             opened = ", ".join(quoted(f"{catalog}{part}") for part in ("", "-wal", "-shm"))
             connection.execute(f"SET allowed_paths = [{opened}]")
@@ -179,4 +183,4 @@ def _explained(error: duckdb.Error) -> str:
     """DuckDB's message on one line, without the caret picture."""
     lines = [line.strip() for line in str(error).splitlines()]
     kept = [line for line in lines if line and not line.startswith(("LINE ", "^"))]
-    return " ".join(kept)
+    return without_hidden_names(" ".join(kept))

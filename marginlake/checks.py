@@ -34,8 +34,11 @@ class Check:
         return "FAIL" if self.failed else ("note" if self.warning else "ok")
 
 
-def run_checks(data_dir: Path) -> Iterator[Check]:
-    """All checks, each as soon as it is known. A lake that cannot be opened is a failed check."""
+def run_checks(data_dir: Path, config: Path | None = None) -> Iterator[Check]:
+    """All checks, each as soon as it is known. A lake that cannot be opened is a failed check.
+
+    config: the file with the settings, which say where the business is (None: the one that is found by itself).
+    """
     yield Check("install", f"duckdb {duckdb.__version__}, polars {pl.__version__}")
     yield _prices(data_dir)
     try:
@@ -55,7 +58,7 @@ def run_checks(data_dir: Path) -> Iterator[Check]:
         yield _unmapped(lake)
         yield _rejections(lake)
         yield _clock(lake)
-    if (problems := ledger_problems(data_dir)) is not None:
+    if (problems := ledger_problems(data_dir, config)) is not None:
         yield Check("credits", "; ".join(problems) or "the ledger adds up", failed=bool(problems))
     yield _disk(data_dir)
     yield _journal(data_dir)

@@ -9,10 +9,13 @@ from billing.ledger.check import check_ledger
 from marginlake.config import ConfigError, load
 
 
-def ledger_problems(data_dir: Path) -> list[str] | None:
-    """What is wrong with the ledger of a data directory, a line each; None where there is no business database."""
+def ledger_problems(data_dir: Path, config: Path | None = None) -> list[str] | None:
+    """What is wrong with the ledger of a data directory, a line each; None where there is no business database.
+
+    config: the file with the settings (None: the one that is found by itself).
+    """
     try:
-        url = load(None, data_dir).billing.url
+        url = load(config, data_dir).billing.url
         if url is None and not (data_dir / FILE).exists():
             return None
         database = Database(url.get_secret_value() if url else url_in(data_dir))

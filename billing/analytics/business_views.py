@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import Executable, select, union_all
+from sqlalchemy import select, union_all
 
-from billing.analytics.view import CENTS, TIME, Rows, View, columns
-from billing.ledger.transactions import Filter, transactions
+from billing.analytics.view import CENTS, TIME, View, columns
+from billing.ledger.transactions import all_transactions
 from billing.tables.catalog import Plan, Product, ProductAttribute
 from billing.tables.customers import Customer, CustomerAlias
 from billing.tables.invoices import Invoice, InvoiceLine, Payment
@@ -13,30 +13,25 @@ from billing.tables.ledger import CreditCurrency
 from billing.tables.orders import Order, OrderLine
 from billing.tables.receipts import ValueReceipt
 
-
-def _of(query: Executable) -> Rows:
-    return lambda session: session.execute(query)
-
-
 _STAMPS: Final = (("created_at", TIME, "When it was made."), ("updated_at", TIME, "When it last changed."))
 
 HELPERS: Final = (
     View(
         "customer_names", "",
         columns(("name", "VARCHAR", ""), ("customer_id", "VARCHAR", "")),
-        rows=lambda session: session.execute(union_all(
+        chosen=union_all(
             select(Customer.id, Customer.id),
             select(Customer.external_id, Customer.id).where(Customer.external_id.is_not(None)),
             select(CustomerAlias.alias, CustomerAlias.customer_id),
-        )),
+        ),
     ),
     View(
         "product_names", "",
         columns(("name", "VARCHAR", ""), ("product_id", "VARCHAR", "")),
-        rows=lambda session: session.execute(union_all(
+        chosen=union_all(
             select(Product.id, Product.id),
             select(Product.external_id, Product.id).where(Product.external_id.is_not(None)),
-        )),
+        ),
     ),
 )  # fmt: skip
 """What other views stand on; no query sees them."""
@@ -57,11 +52,11 @@ BUSINESS_VIEWS: Final = (
             ("deleted_at", TIME, "When it was deleted."),
             *_STAMPS,
         ),
-        rows=_of(select(
+        chosen=select(
             Customer.id, Customer.external_id, Customer.name, Customer.email, Customer.default_currency,
             Customer.creation_state, Customer.parent_id, Customer.auto_created, Customer.churn_date,
             Customer.deleted_at, Customer.created_at, Customer.updated_at,
-        )),
+        ),
     ),
     View(
         "dim_product", "Products, archived ones too.",
@@ -75,10 +70,10 @@ BUSINESS_VIEWS: Final = (
             ("archived_at", TIME, "When it was put away."),
             *_STAMPS,
         ),
-        rows=_of(select(
+        chosen=select(
             Product.id, Product.external_id, Product.name, Product.description, Product.active, Product.product_code,
             Product.archived_at, Product.created_at, Product.updated_at,
-        )),
+        ),
     ),
     View(
         "dim_product_attribute", "What of a product has a price.",
@@ -109,10 +104,10 @@ BUSINESS_VIEWS: Final = (
             ("archived_at", TIME, "When it was put away."),
             *_STAMPS,
         ),
-        rows=_of(select(
+        chosen=select(
             Plan.id, Plan.external_id, Plan.product_id, Plan.name, Plan.is_default, Plan.status, Plan.archived_at,
             Plan.created_at, Plan.updated_at,
-        )),
+        ),
     ),
     View(
         "dim_order", "Orders, deleted ones too.",
@@ -131,11 +126,11 @@ BUSINESS_VIEWS: Final = (
             ("deleted_at", TIME, "When it was deleted."),
             *_STAMPS,
         ),
-        rows=_of(select(
+        chosen=select(
             Order.id, Order.external_id, Order.customer_id, Order.billing_customer_id, Order.name,
             Order.creation_state, Order.currency, Order.start_date, Order.end_date, Order.activated_at,
             Order.paused_at, Order.deleted_at, Order.created_at, Order.updated_at,
-        )),
+        ),
     ),
     View(
         "dim_order_line", "The products of orders.",
@@ -149,10 +144,10 @@ BUSINESS_VIEWS: Final = (
             ("start_date", TIME, "From when on."),
             ("end_date", TIME, "Until when (exclusive); NULL: without end."),
         ),
-        rows=_of(select(
+        chosen=select(
             OrderLine.id, OrderLine.order_id, OrderLine.product_id, OrderLine.plan_id, OrderLine.name,
             OrderLine.line_type, OrderLine.start_date, OrderLine.end_date,
-        )),
+        ),
     ),
     View(
         "dim_credit_currency", "Kinds of credits.",
@@ -163,10 +158,10 @@ BUSINESS_VIEWS: Final = (
             ("status", "VARCHAR", "active or archived."),
             *_STAMPS,
         ),
-        rows=_of(select(
+        chosen=select(
             CreditCurrency.id, CreditCurrency.key, CreditCurrency.name, CreditCurrency.status,
             CreditCurrency.created_at, CreditCurrency.updated_at,
-        )),
+        ),
     ),
     View(
         "fact_credit_transaction", "What was granted to customers and what they spent.",
@@ -183,11 +178,8 @@ BUSINESS_VIEWS: Final = (
             ("product_id", "VARCHAR", "For which product."),
             ("occurred_at", TIME, "When; of a spend: the signal's time."),
         ),
-        rows=lambda session: (
-            (each.id, each.type, each.amount, each.origin, each.customer_id, each.currency_key, each.event_name,
-             each.signal_id, each.order_id, each.product_id, each.created_at)
-            for each in transactions(session, Filter(), 2**31, 0)[0]
-        ),
+        chosen=all_transactions(),
+        micro=frozenset({"amount"}),
     ),
     View(
         "fact_value_receipt", "Value receipts.",
@@ -230,11 +222,11 @@ BUSINESS_VIEWS: Final = (
             ("total_amount", "BIGINT", "What is asked for, minor units of the currency."),
             ("paid_amount", "BIGINT", "What of it is paid."),
         ),
-        rows=_of(select(
+        chosen=select(
             Invoice.id, Invoice.number, Invoice.order_id, Invoice.customer_id, Invoice.status, Invoice.source,
             Invoice.currency, Invoice.start_date, Invoice.end_date, Invoice.issue_date, Invoice.posted_date,
             Invoice.due_date, Invoice.paid_date, Invoice.total, Invoice.paid,
-        )),
+        ),
     ),
     View(
         "fact_invoice_line", "The amounts of invoices.",
@@ -251,11 +243,11 @@ BUSINESS_VIEWS: Final = (
             ("amount", "BIGINT", "Minor units of the invoice's currency."),
             ("paid_amount", "BIGINT", "What of it is paid."),
         ),
-        rows=_of(select(
+        chosen=select(
             InvoiceLine.id, InvoiceLine.invoice_id, InvoiceLine.order_id, InvoiceLine.order_line_id,
             InvoiceLine.line_type, InvoiceLine.description, InvoiceLine.start_date, InvoiceLine.end_date,
             InvoiceLine.quantity, InvoiceLine.amount, InvoiceLine.paid,
-        )),
+        ),
     ),
     View(
         "fact_payment", "Money that came, or was tried to be taken.",
@@ -271,10 +263,10 @@ BUSINESS_VIEWS: Final = (
             ("amount", "BIGINT", "Minor units of the currency."),
             ("allocated_amount", "BIGINT", "What of it pays invoices."),
         ),
-        rows=_of(select(
+        chosen=select(
             Payment.id, Payment.customer_id, Payment.invoice_id, Payment.order_id, Payment.status,
             Payment.payment_type, Payment.currency, Payment.payment_date, Payment.amount, Payment.allocated,
-        )),
+        ),
     ),
 )  # fmt: skip
 """In the order of the documentation."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
@@ -15,8 +16,16 @@ _TABLE_FUNCTIONS: Final = frozenset({"range", "generate_series", "unnest", "json
 _LAKES_OWN: Final = frozenset((*schema.TABLES, *schema.VIEWS))
 
 
-def tables_of(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    """The views that a query reads. Raises QueryError for anything but one query of them, duckdb.Error."""
+@dataclass(frozen=True)
+class Reads:
+    """What a query reads: views, and all names in it, lower case; None where it means columns without naming them."""
+
+    views: set[str]
+    names: set[str] | None
+
+
+def reads_of(connection: duckdb.DuckDBPyConnection, sql: str) -> Reads:
+    """What a query reads. Raises QueryError for anything but one query of the views, duckdb.Error."""
     only_reads(connection, sql)
     (statement,) = duckdb.extract_statements(sql)
     if statement.type != duckdb.StatementType.SELECT:
@@ -43,7 +52,29 @@ def tables_of(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
                 raise QueryError(f"table function {function} is not allowed here")
         elif kind == "SHOW_REF":
             raise QueryError("only SELECT and WITH are allowed here; GET /analytics/schema lists the views")
-    return read
+    return Reads(read, None if _means_unnamed(nodes) else _names(nodes))
+
+
+def _names(nodes: list[dict[str, Any]]) -> set[str]:
+    """Every text in a parsed query: among them the name of each column that it names."""
+    values = [value for node in nodes for value in node.values()]
+    values += [each for value in values if isinstance(value, list) for each in value]
+    return {value.lower() for value in values if isinstance(value, str)}
+
+
+def _means_unnamed(nodes: list[dict[str, Any]]) -> bool:
+    """Whether columns matter that are not named: `*`, a whole row as one value, other names given by place, …"""
+    tables = {
+        str(node.get("alias") or node.get("table_name")).lower() for node in nodes if node.get("type") == "BASE_TABLE"
+    }
+    return any(
+        node.get("class") == "STAR"
+        or node.get("type") == "PIVOT"
+        or node.get("ref_type") in ("NATURAL", "POSITIONAL")
+        or bool(node.get("column_name_alias"))
+        or (node.get("class") == "COLUMN_REF" and str(node["column_names"][-1]).lower() in tables)
+        for node in nodes
+    )
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,12 +14,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import duckdb
-import polars as pl
 from sqlalchemy.orm import Session
 
-from billing.analytics.guard import tables_of
+from billing.analytics.frames import casts, frame, narrowed
+from billing.analytics.guard import Reads, reads_of
 from billing.analytics.spellings import MACROS
-from billing.analytics.view import View
 from billing.analytics.views import BY_NAME
 from billing.api.errors import ApiError, invalid
 from billing.context import Billing
@@ -39,6 +38,10 @@ _WIDE: Final = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT")
 _BUSY: Final = "the lake is busy; send the same again"
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
+
+
+class _TooLateError(Exception):
+    """A query's time is up."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def run(billing: Billing, sql: str) -> Answer:
                 break
             except LakeLockedError as error:
                 failure: Exception = error
-            except duckdb.InterruptException:
+            except (duckdb.InterruptException, _TooLateError):
                 raise ApiError(408, "Request timeout", f"the query took more than {SECONDS:.0f} seconds") from None
             except QueryError as error:
                 raise invalid(f"query: {error}") from None
@@ -83,10 +86,11 @@ def run(billing: Billing, sql: str) -> Answer:
 
 
 def _on_lake(billing: Billing, lake_dir: Path, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
-    with reading(lake_dir, memory_limit=_MEMORY, threads=_THREADS) as connection, _limited(connection):
-        wanted = tables_of(connection, sql)
+    with reading(lake_dir, memory_limit=_MEMORY, threads=_THREADS) as connection, _limited(connection) as go_on:
+        wanted = reads_of(connection, sql)
         with billing.database.read() as session:
-            _make_views(connection, session, wanted)
+            _make_views(connection, session, wanted, go_on)
+        go_on()
         for written, meant in MACROS.items():
             connection.execute(f"CREATE TEMP MACRO {written} AS {meant}")
         answer = connection.sql(sql)
@@ -94,35 +98,18 @@ def _on_lake(billing: Billing, lake_dir: Path, sql: str) -> tuple[list[tuple[str
         return columns, answer.limit(ROWS + 1).fetchall()
 
 
-def _make_views(connection: duckdb.DuckDBPyConnection, session: Session, wanted: set[str]) -> None:
+def _make_views(
+    connection: duckdb.DuckDBPyConnection, session: Session, wanted: Reads, go_on: Callable[[], None]
+) -> None:
     """The views that are asked for, those they stand on first."""
-    views = [BY_NAME[name] for name in sorted(wanted)]
+    views = [BY_NAME[name] for name in sorted(wanted.views)]
     needed = dict.fromkeys(name for view in views for name in view.needs)
-    for view in (*(BY_NAME[name] for name in needed), *views):
-        if view.rows is not None:
-            connection.register(f"rows_of_{view.name}", _frame(view, session).to_arrow())
-            connection.execute(f"CREATE TEMP VIEW {view.name} AS SELECT {_casts(view)} FROM rows_of_{view.name}")
-        else:
+    for view in (*(BY_NAME[name] for name in needed), *(narrowed(view, wanted.names) for view in views)):
+        if view.sql:
             connection.execute(f"CREATE TEMP VIEW {view.name} AS {view.sql}")
-
-
-def _frame(view: View, session: Session) -> pl.DataFrame:
-    assert view.rows is not None
-    schema = {column.name: _polars_type(column.type) for column in view.columns}
-    return pl.DataFrame([tuple(row) for row in view.rows(session)], schema=schema, orient="row")
-
-
-def _casts(view: View) -> str:
-    return ", ".join(f'CAST("{column.name}" AS {column.type}) AS "{column.name}"' for column in view.columns)
-
-
-def _polars_type(name: str) -> pl.DataType:
-    if name.startswith("DECIMAL"):
-        precision, scale = name[8:-1].split(",")
-        return pl.Decimal(int(precision), int(scale))
-    if name.startswith("TIMESTAMP"):
-        return pl.Datetime("us", "UTC")
-    return {"BOOLEAN": pl.Boolean(), "BIGINT": pl.Int64()}.get(name, pl.String())
+        else:
+            connection.register(f"rows_of_{view.name}", frame(view, session, go_on).to_arrow())
+            connection.execute(f"CREATE TEMP VIEW {view.name} AS SELECT {casts(view)} FROM rows_of_{view.name}")
 
 
 @contextmanager
@@ -136,13 +123,23 @@ def _turn() -> Iterator[None]:
 
 
 @contextmanager
-def _limited(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Interrupts what runs on the connection when its time is up."""
-    timer = threading.Timer(SECONDS, connection.interrupt)
+def _limited(connection: duckdb.DuckDBPyConnection) -> Iterator[Callable[[], None]]:
+    """Interrupts what runs on the connection when its time is up; gives what raises from then on."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        connection.interrupt()
+
+    def go_on() -> None:
+        if late.is_set():
+            raise _TooLateError
+
+    timer = threading.Timer(SECONDS, stop)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield go_on
     finally:
         timer.cancel()
         timer.join()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import SelectBase
 from sqlalchemy.orm import Session
 
 Rows = Callable[[Session], Iterable[Any]]
@@ -20,11 +21,17 @@ class Column:
 
 @dataclass(frozen=True)
 class View:
-    """A view: rows of the business database, or a query over the lake that may use the views `needs`."""
+    """A view of the business database, or a query over the lake that may use the views `needs`.
+
+    chosen: the columns as one query of the business database has them, but for those that are `micro`: these are in
+    millionths there. rows: what no query can say, row by row.
+    """
 
     name: str
     comment: str
     columns: tuple[Column, ...]
+    chosen: SelectBase | None = None
+    micro: frozenset[str] = frozenset()
     rows: Rows | None = None
     sql: str = ""
     needs: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The first API, for clients of the 0.x SDKs: signals, whether usage is allowed, and the costs of calls.
+"""The first API, for clients of the 0.x SDKs: signals, whether usage is allowed, what was used, and the costs of calls.
 
 Signals become bodies of the second API and go the way of those. Errors are objects here: `{"error": {"message", …}}`.
 """
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing.api.app import OneSlashForm
 from billing.api.dates import at_or_after, at_or_before
-from billing.api.errors import ApiError, handle_errors, invalid, not_implemented, path
+from billing.api.errors import ApiError, handle_errors, invalid, path
 from billing.api.guard import Guard
 from billing.api.requests import Shared, router
 from billing.api.schemas.v1 import CheckUsage, Name, OldSignals, OldSignalsV2
@@ -29,6 +29,7 @@ from billing.keys.rate import RateLimit
 from billing.signals.allowance import allowance
 from billing.signals.names import customers_of, products_of, texts_of_customer, texts_of_product
 from billing.signals.traces import WantedTraces, list_traces, metadata_of, shown_trace
+from billing.signals.usage import list_usage
 from billing.units import json_number
 
 PREFIX: Final = "/api/v1"
@@ -143,10 +144,19 @@ def get_customer_costs(
 
 
 @routes.get("/customers/external/{external_id:path}/usage")
-def get_customer_usage(external_id: str) -> Response:
-    """Not here: summaries of usage by order line."""
-    del external_id
-    raise not_implemented("usage is on the invoices of the second API: GET /api/v2/invoices?externalCustomerId=…")
+def get_customer_usage(
+    billing: Shared,
+    external_id: str,
+    limit: Limit = 100,
+    offset: Offset = 0,
+    start_time: Annotated[Asked, Query(alias="startTime")] = None,
+    end_time: Annotated[Asked, Query(alias="endTime")] = None,
+) -> Response:
+    """What one customer used, by order line, price and billing period, and what it comes to, the newest first."""
+    begun = at_or_after(start_time, "startTime"), at_or_before(end_time, "endTime")
+    data, total = list_usage(billing, external_id, *begun, limit, offset)
+    more = offset + len(data) < total
+    return _json({"data": data, "pagination": {"limit": limit, "offset": offset, "total": total, "hasMore": more}})
 
 
 def _traces(
@@ -213,7 +223,7 @@ def _as_written(value: object) -> orjson.Fragment:
 
 
 def _json(content: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json")
+    return Response(orjson.dumps(content, option=orjson.OPT_UTC_Z), media_type="application/json")
 
 
 class _ErrorObjects:

@@ -37,6 +37,18 @@ def charges_due(order: Order, of: Iterable[Segment], now: datetime) -> list[Char
     return sorted(found, key=lambda each: (each.billing_date, each.span.start, each.dated.row.position or 0, each.key))
 
 
+def usage_begun(order: Order, of: Iterable[Segment], now: datetime) -> list[Charge]:
+    """The usage of each period that has begun, running ones too; also at prices in credits, which come to no money."""
+    return [
+        charge
+        for segment in of
+        if (months := billing_months(order, segment)) is not None and segment.rows[0].pricing.charge_type == "usage"
+        for span in calendar(order, segment, months).periods(now)
+        for charge in _usage(segment, span)
+        if charge.span.start <= now
+    ]
+
+
 def next_charge(order: Order, segment: Segment, now: datetime) -> datetime | None:
     """When the segment's next period begins or ends, or the segment itself."""
     months = billing_months(order, segment)
@@ -57,7 +69,7 @@ def _of_segment(order: Order, segment: Segment, now: datetime) -> Iterator[Charg
     periods = calendar(order, segment, months)
     for span in periods.periods(now):
         if pricing.charge_type == "usage":
-            yield from _usage(segment, span)
+            yield from (charge for charge in _usage(segment, span) if _is_by_money(charge.dated))
         else:
             yield from _fee(order, segment, periods, span, months)
 
@@ -93,9 +105,12 @@ def _fee(order: Order, segment: Segment, periods: Calendar, span: Span, months: 
 
 def _usage(segment: Segment, span: Span) -> Iterator[Charge]:
     for dated, part in segment.within(span):
-        if dated.pricing.pricing_model in _BY_MONEY or isinstance(dated.pricing, UsageCostPlus):
-            key = f"{dated.row.id}/{span.start.isoformat()}"
-            yield Charge(key, dated, part, _closing(segment, span), "usage", 1, None)
+        key = f"{dated.row.id}/{span.start.isoformat()}"
+        yield Charge(key, dated, part, _closing(segment, span), "usage", 1, None)
+
+
+def _is_by_money(dated: Dated) -> bool:
+    return dated.pricing.pricing_model in _BY_MONEY or isinstance(dated.pricing, UsageCostPlus)
 
 
 def _closing(segment: Segment, span: Span) -> datetime:

@@ -48,7 +48,7 @@ def lines_of(order: Order, charges: Sequence[Charge], usage: Usage | None) -> li
             used = None if usage is None else usage.get(charge.key)
             if used is None:
                 return None
-            lines.append(_of_usage(order, charge, used))
+            lines.append(usage_line(order, charge, used))
         elif charge.amount is not None:
             lines.append(_line(charge, charge.quantity, rounded(charge.amount)))
     total = sum(line.amount for line in lines)
@@ -61,7 +61,7 @@ def lines_of(order: Order, charges: Sequence[Charge], usage: Usage | None) -> li
 
 def late_line(order: Order, charge: Charge, used: Used, billed: int, at: datetime) -> Drafted | None:
     """What a period's usage comes to otherwise than it was billed, since events came late; None where it does not."""
-    line = _of_usage(order, charge, used)
+    line = usage_line(order, charge, used)
     if line.amount == billed:
         return None
     return Drafted(
@@ -71,7 +71,8 @@ def late_line(order: Order, charge: Charge, used: Used, billed: int, at: datetim
     )  # fmt: skip
 
 
-def _of_usage(order: Order, charge: Charge, used: Used) -> Drafted:
+def usage_line(order: Order, charge: Charge, used: Used) -> Drafted:
+    """What usage comes to. Prices in credits come to nothing here."""
     pricing = charge.dated.pricing
     if isinstance(pricing, UsageCostPlus):
         amount, quantity = cost_plus(pricing, used.quantity), Decimal(1)

@@ -14,13 +14,16 @@ from lake.connect import first_line, is_transient
 _ATTEMPTS: Final = 6
 
 
-def ask(billing: Billing, sql: str) -> pl.DataFrame:
-    """The rows of one query on the newest committed state. Raises the API's 503 where the lake cannot be asked."""
+def ask(billing: Billing, sql: str, **frames: pl.DataFrame) -> pl.DataFrame:
+    """The rows of one query on the newest committed state; `frames` are readable as tables of their names.
+
+    Raises the API's 503 where the lake cannot be asked.
+    """
     if billing.lake is None:
         raise ApiError(503, "Service unavailable", "there is no lake to ask")
     for attempt in range(_ATTEMPTS):
         try:
-            return billing.lake.read(sql)
+            return billing.lake.read(sql, **frames)
         except duckdb.Error as error:
             if not is_transient(error):
                 raise

@@ -18,6 +18,12 @@ from billing.tables.base import Base, Stamped
 _Key = String().with_variant(String(collation="C"), "postgresql")
 """Text in the order of its bytes everywhere, so that keys are found by how they begin."""
 
+_LISTED = text(
+    "NOT (debit_account = 'unfunded' AND credit_account = 'spent'"
+    " OR debit_account = 'spent' AND credit_account = 'unfunded') AND amount_micro > 0"
+)
+"""Entries that `billing.ledger.transactions` lists."""
+
 
 class CreditCurrency(Stamped, Base):
     """A kind of credit. Archived ones still meter."""
@@ -76,6 +82,7 @@ class LedgerEntry(Base):
     __table_args__ = (
         Index("ix_ledger_entries_customer", "customer_id", "occurred_at"),
         Index("ix_ledger_entries_grant", "grant_id"),
+        Index("ix_ledger_entries_listed", "occurred_at", "id", sqlite_where=_LISTED, postgresql_where=_LISTED),
     )
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
@@ -92,7 +99,7 @@ class LedgerEntry(Base):
     order_id: Mapped[str | None]
     product_id: Mapped[str | None]
     event_name: Mapped[str | None]
-    occurred_at: Mapped[datetime] = mapped_column(index=True)  # the signal's own time
+    occurred_at: Mapped[datetime]  # the signal's own time
     recorded_at: Mapped[datetime]
 
 

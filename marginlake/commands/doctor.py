@@ -2,15 +2,15 @@
 
 import sys
 
-from marginlake.commands.options import DEFAULT_DATA, DataDir
+from marginlake.commands.options import DEFAULT_DATA, ConfigFile, DataDir
 
 
-def doctor(*, data: DataDir = DEFAULT_DATA) -> int:
+def doctor(*, data: DataDir = DEFAULT_DATA, config: ConfigFile = None) -> int:
     """Check the install, the lake's invariants, disk, clock and coverage; exits 1 when a check fails."""
     from marginlake.checks import run_checks
 
     failed = 0
-    for check in run_checks(data):
+    for check in run_checks(data, config):
         sys.stdout.write(f"{check.mark:<5} {check.name}: {check.message}\n")
         sys.stdout.flush()
         failed += check.failed

@@ -47,7 +47,7 @@ def test_it_is_read_with_the_lake(beside: Beside, data_dir: Path) -> None:
 )
 def test_secrets_stay_where_they_are(beside: Beside, data_dir: Path, sql: str, reason: str) -> None:
     with pytest.raises(QueryError, match=reason):
-        query(data_dir, sql.replace("{file}", str(beside.file)), beside=beside)
+        query(data_dir, sql.replace("{file}", str(beside.source)), beside=beside)
 
 
 def test_its_own_name_is_new_each_time(beside: Beside, data_dir: Path) -> None:
@@ -56,3 +56,13 @@ def test_its_own_name_is_new_each_time(beside: Beside, data_dir: Path) -> None:
     (name,) = query(data_dir, names, beside=beside)["database_name"]
     with pytest.raises(QueryError, match="does not exist"):
         query(data_dir, f"FROM {name}.vault", beside=beside)
+
+
+def test_errors_do_not_suggest_it(beside: Beside, data_dir: Path) -> None:
+    """Nor is anything else taken for it: the ids of events look like it."""
+    with pytest.raises(QueryError) as refused:
+        query(data_dir, "FROM billing.vault", beside=beside)
+    assert str(refused.value) == "Catalog Error: Table with name vault does not exist!"
+    event = "sig_" + "5a" * 16
+    with pytest.raises(QueryError, match=event):
+        query(data_dir, f"SELECT '{event}'::INT FROM billing.people", beside=beside)
