@@ -21,7 +21,8 @@ from billing.invoices.lines import Drafted
 from billing.ledger.grants import Grant, open_grant
 from billing.orders.accrual import Accrued, accruals, moved
 from billing.orders.advance import advance_order
-from billing.orders.credits import ON_ACTIVATION, micro
+from billing.orders.credits import ON_ACTIVATION
+from billing.orders.due_credits import micro
 from billing.orders.overrides import Sold
 from billing.orders.periods import Span, add_duration
 from billing.orders.reprice import current_rows
@@ -100,8 +101,8 @@ def _move_money(
     """An invoice at once where something is to be paid; else the next one has it."""
     keys, change = charged_keys(session, order), new_id("chg")
     lines = []
-    for thread in sorted(before.keys() | after.keys()):
-        was, is_now = before.get(thread), after.get(thread)
+    for key in sorted(before.keys() | after.keys()):
+        was, is_now = before.get(key), after.get(key)
         either = is_now or was
         assert either is not None
         amount = moved(was, is_now, charged=either.key in keys)
@@ -110,7 +111,7 @@ def _move_money(
             kind = "PRORATION_CHARGE" if amount > 0 else "PRORATION_CREDIT"
             lines.append(
                 Drafted(
-                    f"{change}/{thread}", f"{row.name} (plan changed)", Span(now, either.span.end), row.quantity,
+                    f"{change}/{key}", f"{row.name} (plan changed)", Span(now, either.span.end), row.quantity,
                     amount, row.order_line_id, row.id, kind,
                 )
             )  # fmt: skip
