@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from billing.api.errors import conflict, invalid
 from billing.checkout.providers import Paid
-from billing.checkout.upgrade import change_plan
 from billing.invoices.pay import NewPayment, pay_invoice, record_payment
 from billing.invoices.state import POSTED, remaining
 from billing.orders.activate import activate
 from billing.orders.create import NewLine, NewOrder, create_order
+from billing.orders.upgrade import change_plan
 from billing.tables.checkouts import Checkout
 from billing.tables.customers import Customer
 from billing.tables.invoices import Invoice

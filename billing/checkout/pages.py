@@ -18,9 +18,9 @@ from billing.checkout.offers import Offer, offers_of
 from billing.checkout.providers import MANUAL
 from billing.checkout.purchase import Outcome, look_for_payment, quote, submit
 from billing.checkout.terms import known_customer, start, status_of
-from billing.checkout.upgrade import plan_of
 from billing.checkout.web import form_token, go, handler, message, page, with_form
 from billing.context import Billing
+from billing.orders.upgrade import plan_of
 from billing.tables.checkouts import Checkout
 from billing.tables.orders import Order
 

@@ -9,6 +9,7 @@ from typing import Literal
 from billing.catalog.pricing import RecurringPercentOfTotal, UsageCostPlus
 from billing.invoices.amounts import portion, price_of
 from billing.orders.periods import Calendar, Span
+from billing.orders.stubs import days_of_price
 from billing.orders.threads import Dated, Segment, billing_months, calendar
 from billing.tables.orders import Order
 
@@ -49,6 +50,11 @@ def usage_begun(order: Order, of: Iterable[Segment], now: datetime) -> list[Char
     ]
 
 
+def once_charges(order: Order, of: Iterable[Segment]) -> dict[str, Charge]:
+    """What is charged once, whenever that is, by key."""
+    return {charge.key: charge for segment in of if segment.months is None for charge in _once(order, segment)}
+
+
 def next_charge(order: Order, segment: Segment, now: datetime) -> datetime | None:
     """When the segment's next period begins or ends, or the segment itself."""
     months = billing_months(order, segment)
@@ -76,7 +82,7 @@ def _of_segment(order: Order, segment: Segment, now: datetime) -> Iterator[Charg
 
 def _once(order: Order, segment: Segment) -> Iterator[Charge]:
     dated = segment.rows[0]
-    if not segment.is_first:
+    if not (segment.is_first or segment.is_amended):
         return
     start = segment.begins
     date = start if dated.pricing.in_advance else calendar(order, segment, 1).at(start).end
@@ -87,8 +93,8 @@ def _once(order: Order, segment: Segment) -> Iterator[Charge]:
 
 
 def _fee(order: Order, segment: Segment, periods: Calendar, span: Span, months: int) -> Iterator[Charge]:
-    parts = segment.within(span)
-    if not parts:
+    parts, of_days = segment.within(span), days_of_price(segment, periods, span)
+    if not parts or of_days is None:
         return
     dated, first = parts[0]
     date = first.start if dated.pricing.in_advance else _closing(segment, span)
@@ -99,7 +105,7 @@ def _fee(order: Order, segment: Segment, periods: Calendar, span: Span, months: 
     elif dated.pricing.pricing_model in _BY_MONEY:
         days = sum((part.end.date() - part.start.date()).days for _, part in parts)
         full = price_of(dated.pricing, order.currency, dated.row.quantity) * months / (segment.months or months)
-        amount = portion(full, max(days, 1), periods.whole(span).days)
+        amount = portion(full, max(days, 1), of_days)
         yield Charge(key, dated, covered, date, "fee", dated.row.quantity, amount)
 
 

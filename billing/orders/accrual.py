@@ -8,17 +8,19 @@ from fractions import Fraction
 from billing.catalog.pricing import RecurringPercentOfTotal
 from billing.invoices.amounts import portion, price_of, rounded
 from billing.orders.periods import Span
+from billing.orders.stubs import days_of_price
 from billing.orders.threads import Dated, Segment, billing_months, calendar
 from billing.tables.orders import Order
 
 
 @dataclass(frozen=True)
 class Accrued:
-    """A fee in a running period. accrued: each day at its own price; plain: the whole at the price of its first day,
-    which is what the invoice asks for. remaining: days of the period from now on, of `days`.
+    """A fee in a running period, named as its charge is. accrued: each day at its own price; plain: the whole at the
+    price of its first day, which is what the invoice asks for. remaining: days of the period from now on, of `days`.
     """
 
     key: str
+    thread: str
     span: Span
     accrued: int
     plain: int
@@ -28,7 +30,7 @@ class Accrued:
 
 
 def accruals(order: Order, of: Sequence[Segment], now: datetime) -> dict[str, Accrued]:
-    """The fees that run at a moment, by thread. Prices that the catalog changed count from the next period on."""
+    """The fees that run at a moment, by key. Prices that the catalog changed count from the next period on."""
     found = {}
     for segment in of:
         months = billing_months(order, segment)
@@ -37,10 +39,9 @@ def accruals(order: Order, of: Sequence[Segment], now: datetime) -> dict[str, Ac
             continue
         periods = calendar(order, segment, months)
         span = periods.at(now)
-        parts = segment.within(span)
-        if not parts:
+        parts, whole = segment.within(span), days_of_price(segment, periods, span)
+        if not parts or whole is None:
             continue
-        whole = periods.whole(span).days
         factor = Fraction(months, segment.months or months)
         total, days = Fraction(0), 0
         price = first = price_of(parts[0][0].pricing, order.currency, parts[0][0].row.quantity) * factor
@@ -50,10 +51,10 @@ def accruals(order: Order, of: Sequence[Segment], now: datetime) -> dict[str, Ac
             length = (part.end.date() - part.start.date()).days
             total += price * length / whole
             days += length
-        found[segment.thread] = Accrued(
-            f"{segment.thread}/{span.start.isoformat()}", span, rounded(total),
-            rounded(portion(first, max(days, 1), whole)), max((span.end.date() - now.date()).days, 0), whole,
-            parts[-1][0],
+        key = f"{segment.thread}/{span.start.isoformat()}"
+        found[key] = Accrued(
+            key, segment.thread, span, rounded(total), rounded(portion(first, max(days, 1), whole)),
+            max((span.end.date() - now.date()).days, 0), whole, parts[-1][0],
         )  # fmt: skip
     return found
 

@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from fractions import Fraction
+from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
@@ -15,18 +16,21 @@ from billing.api.errors import conflict, invalid
 from billing.api.schemas import amendments as bodies
 from billing.columns import dump_json
 from billing.ids import new_id
+from billing.invoices.amounts import rounded
+from billing.invoices.charges import Charge, once_charges
 from billing.invoices.issue import add_item, charged_keys
 from billing.invoices.lines import Drafted
 from billing.orders.accrual import Accrued, accruals, moved
 from billing.orders.advance import advance_order
 from billing.orders.amend_steps import Step, take
-from billing.orders.credits import grant_more
+from billing.orders.credits import brought_by, grant_more
 from billing.orders.periods import Span
 from billing.orders.status import status_of
 from billing.orders.threads import attributes_of, segments
 from billing.tables.orders import Amendment, Order
 
 PLAN_VERSION = 1
+_DAY: Final = len("2026-03-15")
 
 
 @dataclass
@@ -51,14 +55,12 @@ def amend(session: Session, order: Order, wanted: bodies.AmendmentRequest, now: 
     if status != "active":
         raise invalid(f"{order.id} is {status}; only an active order can be amended")
     amendment_id = new_id("am")
-    before = accruals(order, segments(order, attributes_of(session, order)), now)
+    before = _money(session, order, now)
     steps: list[Step] = []
     for place, intent in enumerate(wanted.intents):
-        steps.append(take(session, order, intent, place, now))
+        steps.append(take(session, order, intent, wanted.default_treatment, place, now))
         session.flush()
-    rows = attributes_of(session, order)
-    of = segments(order, rows)
-    effects = _move_money(session, order, amendment_id, before, accruals(order, of, now), _free(steps, wanted), now)
+    effects = _move_money(session, order, amendment_id, before, steps, _free(steps, wanted), now)
     granted = _move_credits(session, order, amendment_id, steps, now)
     plan = _plan(order, steps, effects, granted, now)
     if wanted.plan_hash is not None and wanted.plan_hash != plan["planHash"]:
@@ -85,48 +87,85 @@ def _free(steps: Sequence[Step], wanted: bodies.AmendmentRequest) -> set[str]:
     return free
 
 
+@dataclass(frozen=True)
+class _Money:
+    """What an order charges at a moment, by key: fees of running periods, and what is charged once."""
+
+    fees: dict[str, Accrued]
+    once: dict[str, Charge]
+
+
+def _money(session: Session, order: Order, now: datetime) -> _Money:
+    of = segments(order, attributes_of(session, order))
+    return _Money(accruals(order, of, now), once_charges(order, of))
+
+
 def _move_money(
-    session: Session, order: Order, amendment_id: str, before: dict[str, Accrued], after: dict[str, Accrued],
-    free: set[str], now: datetime,
+    session: Session, order: Order, amendment_id: str, before: _Money, steps: Sequence[Step], free: set[str],
+    now: datetime,
 ) -> list[dict[str, Any]]:  # fmt: skip
+    """Leave what moves for the next invoice; the effects, with the first charges of what begins now."""
     keys = charged_keys(session, order)
+    after = _money(session, order, now)
+    index = {thread: step.index for step in steps for thread in (*step.threads, step.begun) if thread is not None}
     effects = []
-    for thread in sorted(before.keys() | after.keys()):
-        was, is_now = before.get(thread), after.get(thread)
+    for key in sorted(before.fees.keys() | after.fees.keys()):
+        was, is_now = before.fees.get(key), after.fees.get(key)
         either = is_now or was
         assert either is not None
-        amount = 0 if thread in free else moved(was, is_now, charged=either.key in keys)
+        place = index.get(either.thread, 0)
+        if was is None and key not in keys:
+            effects.append(_effect(order, place, "firstPeriodCharge", either, either.plain))
+        amount = 0 if either.thread in free else moved(was, is_now, charged=key in keys)
         if amount == 0:
             continue
         is_charge = amount > 0
         row = either.dated.row
         line = Drafted(
-            f"{amendment_id}/{thread}", f"{row.name} (amended)", Span(now, either.span.end), row.quantity, amount,
+            f"{amendment_id}/{key}", f"{row.name} (amended)", Span(now, either.span.end), row.quantity, amount,
             row.order_line_id, row.id, "PRORATION_CHARGE" if is_charge else "PRORATION_CREDIT",
         )  # fmt: skip
         add_item(session, order, line, now)
-        effects.append(
-            {
-                "intentIndex": 0, "kind": "prorationCharge" if is_charge else "prorationCredit",
-                "orderLineAttributeId": row.id, "orderLineId": row.order_line_id, "amountMinor": abs(amount),
-                "currency": order.currency, "cycleStart": either.span.start.isoformat(),
-                "cycleEnd": either.span.end.isoformat(), "remainingDays": either.remaining,
-                "totalDaysInCycle": either.days, "billing": "nextRun",
-            }
-        )  # fmt: skip
+        effects.append(_effect(order, place, "prorationCharge" if is_charge else "prorationCredit", either, amount))
     session.flush()
-    return effects
+    once = (charge for key, charge in after.once.items() if key not in before.once)
+    effects += [_bought(order, index.get(each.dated.row.thread, 0), each, now) for each in once]
+    shown = [each for each in effects if each["amountMinor"]]
+    return sorted(shown, key=lambda each: (each["intentIndex"], each["kind"], each["cycleStart"], each["amountMinor"]))
+
+
+def _effect(order: Order, place: int, kind: str, fee: Accrued, amount: int) -> dict[str, Any]:
+    row = fee.dated.row
+    return {
+        "intentIndex": place, "kind": kind, "orderLineAttributeId": row.id, "orderLineId": row.order_line_id,
+        "amountMinor": abs(amount), "currency": order.currency, "cycleStart": fee.span.start.isoformat(),
+        "cycleEnd": fee.span.end.isoformat(), "remainingDays": fee.remaining, "totalDaysInCycle": fee.days,
+        "billing": "nextRun",
+    }  # fmt: skip
+
+
+def _bought(order: Order, place: int, charge: Charge, now: datetime) -> dict[str, Any]:
+    row, span = charge.dated.row, charge.span
+    return {
+        "intentIndex": place, "kind": "firstPeriodCharge", "orderLineAttributeId": row.id,
+        "orderLineId": row.order_line_id, "amountMinor": rounded(charge.amount or Fraction(0)),
+        "currency": order.currency, "cycleStart": span.start.isoformat(), "cycleEnd": span.end.isoformat(),
+        "remainingDays": (span.end.date() - now.date()).days, "totalDaysInCycle": span.days, "billing": "nextRun",
+    }  # fmt: skip
 
 
 def _move_credits(
     session: Session, order: Order, amendment_id: str, steps: Sequence[Step], now: datetime
 ) -> list[dict[str, Any]]:
+    of = segments(order, attributes_of(session, order))
     effects = []
     for step in steps:
+        amounts = [] if step.begun is None else brought_by(order, of, step.begun, now)
         if step.more_units > 0 and step.threads:
-            for amount in grant_more(session, order, step.threads[0], step.more_units, amendment_id, now):
-                effect = {"intentIndex": step.index, "kind": "grantOnActivation", "at": now.isoformat()}
-                effects.append(effect | {"creditAmount": amount})
+            amounts += grant_more(session, order, step.threads[0], step.more_units, amendment_id, now)
+        for amount in amounts:
+            effect = {"intentIndex": step.index, "kind": "grantOnActivation", "at": now.isoformat()}
+            effects.append(effect | {"creditAmount": amount})
     return effects
 
 
@@ -151,7 +190,12 @@ def _plan(
 
 
 def _lasting(effects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The effects without what another run of the same gives another name or time."""
+    """The effects without what another run of the same on the same day gives another name or time."""
     return [
-        {key: value for key, value in each.items() if key not in ("orderLineAttributeId", "at")} for each in effects
+        {
+            key: value[:_DAY] if key in ("cycleStart", "cycleEnd") else value
+            for key, value in each.items()
+            if key not in ("orderLineAttributeId", "orderLineId", "at")
+        }
+        for each in effects
     ]

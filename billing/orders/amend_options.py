@@ -7,9 +7,12 @@ from sqlalchemy.orm import Session
 
 from billing.catalog.pricing import parse_pricing, price_point
 from billing.invoices.amounts import price_of, rounded
+from billing.orders.amend_pricing import FEES
 from billing.orders.periods import Calendar
 from billing.orders.reprice import current_rows
 from billing.orders.status import status_of
+from billing.orders.stubs import is_stub
+from billing.orders.threads import override_months
 from billing.tables.orders import Order, OrderAttribute, OrderLine
 
 _MONEY = {
@@ -20,11 +23,10 @@ _MONEY = {
     ],
 }  # fmt: skip
 _STUB = {
-    "axis": "chargeStub", "relevance": "midCycle", "appliesTo": [],
+    "axis": "chargeStub", "relevance": "midCycle", "appliesTo": [{"chargeTypes": list(FEES)}],
     "options": [
-        {"value": "prorated", "isDefault": True},
-        {"value": "none", "isDefault": False, "unsupportedReason": "first periods are charged by the day here"},
-        {"value": "full", "isDefault": False, "unsupportedReason": "first periods are charged by the day here"},
+        {"value": "prorated", "isDefault": True}, {"value": "none", "isDefault": False},
+        {"value": "full", "isDefault": False},
     ],
 }  # fmt: skip
 
@@ -47,8 +49,10 @@ def options(session: Session, order: Order, now: datetime) -> dict[str, Any]:
     if status != "active":
         reason = f"only an active order can be amended; this one is {status}"
         return content | {"notAmendableCode": f"ORDER_{status.upper()}", "notAmendableReason": reason}
-    period = Calendar(order.start_date, 1, order.billing_anchor).at(now)
-    return content | {"currentPeriodEnd": period.end.date().isoformat(), "stubPeriodExists": period.start != now}
+    periods = Calendar(order.start_date, override_months(order) or 1, order.billing_anchor)
+    period = periods.at(now)
+    stub = is_stub(periods, period, now)
+    return content | {"currentPeriodEnd": period.end.date().isoformat(), "stubPeriodExists": stub}
 
 
 def _rows(session: Session, line: OrderLine, now: datetime) -> list[OrderAttribute]:

@@ -3,51 +3,56 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.api.errors import invalid, not_found, not_implemented
+from billing.api.errors import invalid, not_found
 from billing.api.schemas import amendments as bodies
-from billing.catalog.pricing import CreditBenefit, Pricing, parse_pricing, stored
-from billing.catalog.terms import pricing_terms
+from billing.catalog.pricing import parse_pricing, stored
 from billing.ids import new_id
+from billing.orders.amend_pricing import added, check_change, has_own_periods, repriced
 from billing.orders.overrides import Sold
 from billing.orders.periods import FAR
-from billing.orders.rows import close_row, end_of, open_row
-from billing.orders.sold import check_currency
-from billing.tables.catalog import Product, ProductAttribute
+from billing.orders.rows import close_row, end_of, open_row, sold_in
+from billing.orders.stubs import stored_stub
+from billing.orders.threads import AMENDMENT
+from billing.tables.catalog import Product
 from billing.tables.orders import Order, OrderAttribute, OrderLine
-
-_WHY: Final = "amendment"
 
 
 @dataclass(frozen=True)
 class Step:
-    """What an intent did. more_units: further units whose credits come at once; operations: of the plan."""
+    """What an intent did. operations: of the plan; more_units: further units whose credits come at once; begun: the
+    thread in which periods of its own begin.
+    """
 
     index: int
     threads: list[str]
     operations: dict[str, Any]
     more_units: int = 0
+    begun: str | None = None
     created_lines: list[str] = field(default_factory=list)
 
 
-def take(session: Session, order: Order, intent: bodies.Intent, place: int, now: datetime) -> Step:
-    """Do one intent. Raises the API's 400, 404 or 501, with its place."""
+def take(
+    session: Session, order: Order, intent: bodies.Intent, default: bodies.Treatment | None, place: int, now: datetime
+) -> Step:
+    """Do one intent, by its treatment or the default one. Raises the API's 400, 404 or 501, with its place."""
     where = f"intents[{place}]"
     match intent:
         case bodies.UpdateQuantity():
             row = _row(session, order, intent.order_line_attribute_id, now)
-            return _replace(session, order, row, replace(_sold(row), quantity=intent.new_quantity), place, now)
+            sold = replace(sold_in(row), quantity=intent.new_quantity)
+            return _replace(session, order, row, sold, intent.treatment or default, place, now)
         case bodies.UpdatePricing():
             row = _row(session, order, intent.order_line_attribute_id, now)
-            sold = _repriced(session, order, _sold(row), intent, where)
-            return _replace(session, order, row, sold, place, now)
+            sold = repriced(session, order, sold_in(row), intent, where)
+            return _replace(session, order, row, sold, intent.treatment or default, place, now)
         case bodies.EndAttribute():
             row = _row(session, order, intent.order_line_attribute_id, now)
+            row.ended_by = AMENDMENT
             close_row(session, row, now)
             for later in _of_thread(session, row.thread, now):
                 session.delete(later)
@@ -72,104 +77,49 @@ def _row(session: Session, order: Order, row_id: str, now: datetime) -> OrderAtt
     return row
 
 
-def _sold(row: OrderAttribute) -> Sold:
-    benefits = tuple(CreditBenefit.model_validate(each) for each in row.credit_benefits)
-    return Sold(row.product_attribute_id, row.name, parse_pricing(row.pricing), benefits, row.quantity)
-
-
 def _of_thread(session: Session, thread: str, after: datetime) -> Iterable[OrderAttribute]:
     query = select(OrderAttribute).where(OrderAttribute.series == thread, OrderAttribute.valid_from > after)
     return session.scalars(query).all()
 
 
-def _replace(session: Session, order: Order, row: OrderAttribute, sold: Sold, place: int, now: datetime) -> Step:
-    if sold.pricing.charge_type == "oneTime":
-        raise not_implemented(f"intents[{place}]: what is charged once was charged when it was sold; add another one")
-    if sold.pricing.charge_type == "usage" and sold.quantity != row.quantity:
-        raise invalid(f"intents[{place}].newQuantity: the quantity of usage is that of the events")
+def _replace(
+    session: Session, order: Order, row: OrderAttribute, sold: Sold, treatment: str | None, place: int, now: datetime
+) -> Step:
+    old = parse_pricing(row.pricing)
+    check_change(old, sold, row.quantity, treatment, place)
     for later in _of_thread(session, row.thread, now):
         session.delete(later)
-    more = sold.quantity - row.quantity
+    own = has_own_periods(old, sold.pricing)
     line = session.get_one(OrderLine, row.order_line_id)
-    end = end_of(order, line)
+    end, stub = end_of(order, line), row.first_period if row.valid_from >= now else None
     close_row(session, row, now)
-    opened = open_row(session, order, line, sold, row.thread, now, _WHY)
+    opened = open_row(session, order, line, sold, row.thread, now, AMENDMENT, first_period=stub)
     opened.valid_to, opened.position = end, row.position
     change = {"orderLineAttributeId": row.id, "newQuantity": sold.quantity, "intentIndex": place}
     if stored(sold.pricing) != row.pricing:
         change["newPricing"] = sold.pricing.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return Step(place, [row.thread], {"replaces": change}, more_units=more)
-
-
-def _repriced(session: Session, order: Order, sold: Sold, intent: bodies.UpdatePricing, where: str) -> Sold:
-    pricing = sold.pricing
-    if intent.new_pricing is not None:
-        pricing = _parsed(session, intent.new_pricing, order, f"{where}.newPricing")
-        if (pricing.charge_type, pricing.period_months, pricing.in_advance) != (
-            sold.pricing.charge_type, sold.pricing.period_months, sold.pricing.in_advance
-        ):  # fmt: skip
-            raise not_implemented(
-                f"{where}.newPricing: another kind of charge or billing period; end it and add another"
-            )
-    if intent.new_unit_price_minor is not None:
-        pricing = _at_price(pricing, order, intent.new_unit_price_minor, f"{where}.newUnitPriceMinor")
-    return replace(sold, pricing=pricing, quantity=intent.new_quantity or sold.quantity)
-
-
-def _at_price(pricing: Pricing, order: Order, cents: int, where: str) -> Pricing:
-    if pricing.pricing_model != "PerUnit":
-        raise invalid(f"{where}: only a price per unit has one")
-    content = stored(pricing)
-    points = [
-        each | {"unitPrice": cents} if each["currency"] == order.currency else each for each in content["pricePoints"]
-    ]
-    return parse_pricing(content | {"pricePoints": points})
-
-
-def _parsed(session: Session, content: dict[str, Any], order: Order, where: str) -> Pricing:
-    try:
-        pricing = parse_pricing(content)
-    except ValidationError as error:
-        raise invalid(f"{where}: {str(error.errors()[0]['msg']).removeprefix('Value error, ')}") from None
-    pricing = parse_pricing(pricing_terms(session, pricing, where))
-    check_currency(pricing, order.currency, where)
-    return pricing
+    more, begun = (0, row.thread) if own else (sold.quantity - row.quantity, None)
+    return Step(place, [row.thread], {"replaces": change}, more, begun)
 
 
 def _add(
     session: Session, order: Order, intent: bodies.AddFromCatalog | bodies.AddAttribute, place: int, now: datetime
 ) -> Step:
     where = f"intents[{place}]"
-    if intent.charge_stub in ("none", "full"):
-        raise not_implemented(f"{where}.chargeStub: the first period is charged by the day here")
-    if isinstance(intent, bodies.AddFromCatalog):
-        attribute = session.get(ProductAttribute, intent.product_attribute_id)
-        if attribute is None or attribute.pricing is None:
-            raise invalid(f"{where}.productAttributeId: no priced attribute {intent.product_attribute_id!r}")
-        pricing = parse_pricing(attribute.pricing)
-        check_currency(pricing, order.currency, where)
-        if intent.unit_price_minor is not None:
-            pricing = _at_price(pricing, order, intent.unit_price_minor, f"{where}.unitPriceMinor")
-        benefits = tuple(CreditBenefit.model_validate(each) for each in attribute.credit_benefits)
-        sold = Sold(attribute.id, attribute.name, pricing, benefits, intent.quantity or 1)
-        product_id = attribute.product_id
-    else:
-        if intent.currency is not None and intent.currency != order.currency:
-            raise invalid(f"{where}.currency: the order is in {order.currency}")
-        pricing = _parsed(session, intent.pricing, order, f"{where}.pricing")
-        sold = Sold(intent.product_attribute_id, intent.line_name, pricing, (), intent.quantity)
-        product_id = intent.product_id
+    sold, product_id = added(session, order, intent, where)
     if session.get(Product, product_id) is None:
         raise invalid(f"{where}.productId: no product {product_id!r}")
     line = next((each for each in order.lines if each.product_id == product_id and _is_open(order, each, now)), None)
     created = [] if line is not None else [_new_line(session, order, product_id, sold.name, now)]
-    line = line or created[0]
-    open_row(session, order, line, sold, f"{line.id}/{new_id('oa')}", now, _WHY)
-    added = {
+    line, stub = line or created[0], intent.charge_stub or "prorated"
+    thread = f"{line.id}/{new_id('oa')}"
+    open_row(session, order, line, sold, thread, now, AMENDMENT, first_period=stored_stub(stub))
+    operation = {
         "intentIndex": place, "lineName": sold.name, "lineType": "STANDARD", "productId": product_id,
-        "quantity": sold.quantity, "currency": order.currency, "chargeStub": "prorated",
+        "quantity": sold.quantity, "currency": order.currency, "chargeStub": stub,
     }  # fmt: skip
-    return Step(place, [], {"adds": added}, created_lines=[each.id for each in created])
+    created_ids = [each.id for each in created]
+    return Step(place, [], {"adds": operation}, begun=thread, created_lines=created_ids)
 
 
 def _is_open(order: Order, line: OrderLine, now: datetime) -> bool:

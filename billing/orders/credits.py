@@ -1,49 +1,33 @@
 """The credits that come with an order: one grant for each period that has begun, whoever asks and however often."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.api.errors import invalid
-from billing.catalog.pricing import CreditBenefit, SeatBasedPrepaidCredits
+from billing.catalog.pricing import SeatBasedPrepaidCredits
 from billing.invoices.state import POSTED
 from billing.ledger.debits import LARGEST_DEBIT, Debit, debit
 from billing.ledger.grants import Grant, open_grant, release_pending, void_grant
-from billing.ledger.terms import UNLIMITED
-from billing.orders.periods import FAR, Span, add_duration
-from billing.orders.threads import Dated, Segment, attributes_of, billing_months, calendar, segments
+from billing.orders.due_credits import Due, due_credits, micro
+from billing.orders.periods import add_duration
+from billing.orders.threads import Segment, attributes_of, calendar, segments
 from billing.tables.invoices import Invoice
 from billing.tables.ledger import CreditGrant, CreditGrantTotal
 from billing.tables.orders import Order, OrderGrant, OrderSeat
-from billing.units import MICRO
+from billing.units import from_micro
 
 ON_ACTIVATION = "on_order_activation"
 ON_POSTED = "on_invoice_posted"
 
 
-@dataclass(frozen=True)
-class Due:
-    """A benefit of a period that has begun. span: when its credits can be spent; billing_date: of their invoice."""
-
-    key: str
-    segment: Segment
-    dated: Dated
-    benefit: CreditBenefit
-    span: Span
-    is_open: bool  # whether it has no end
-    billing_date: datetime
-
-
 def grant_credits(session: Session, order: Order, of: Sequence[Segment], now: datetime) -> None:
     """Open the grants of all periods that have begun, and burn the credits that seats cost in them. Never commits."""
-    for due in _due(order, of, now):
-        if due.benefit.recipient == "organization":
-            units = 1 if due.dated.pricing.charge_type == "usage" else due.dated.row.quantity
-            _open(session, order, due, due.key, micro(due.benefit.amount * units), units, None, now)
+    for due in due_credits(order, of, now):
+        if due.is_shared and (due.granted == 0 or due.granted < due.amount):
+            _open(session, order, due, due.key, due.amount - due.granted, due.units, None, now)
     seats = session.scalars(
         select(OrderSeat).where(
             OrderSeat.order_id == order.id, OrderSeat.ended_at.is_(None), OrderSeat.user_id.is_not(None)
@@ -70,13 +54,19 @@ def grant_more(session: Session, order: Order, thread: str, units: int, name: st
     name: what makes it the same when it is asked for again.
     """
     given = []
-    for due in _due(order, segments(order, attributes_of(session, order)), now):
-        is_running = due.is_open or due.span.end > now
-        if due.segment.thread == thread and due.benefit.recipient == "organization" and is_running:
+    for due in due_credits(order, segments(order, attributes_of(session, order)), now):
+        if due.segment.thread == thread and due.is_shared and due.is_running(now):
             amount = due.benefit.amount * units
             _open(session, order, due, f"{due.key}/{name}", micro(amount), units, None, now)
             given.append(amount)
     return given
+
+
+def brought_by(order: Order, of: Sequence[Segment], thread: str, now: datetime) -> list[Decimal]:
+    """The credits for the organization that come with what of a thread begins now."""
+    begun = (due for due in due_credits(order, of, now) if due.segment.thread == thread and due.is_shared)
+    amounts = [due.amount - due.granted for due in begun if due.segment.begins == now and due.is_running(now)]
+    return [from_micro(amount) for amount in amounts if amount]
 
 
 def take_back(session: Session, order: Order, seat: OrderSeat, now: datetime) -> None:
@@ -128,65 +118,6 @@ def next_cycle(order: Order, segment: Segment, now: datetime) -> datetime | None
     return min((end for end in ends if segment.ends is None or end < segment.ends), default=None)
 
 
-def micro(amount: Decimal) -> int:
-    """Credits in micro-credits. Raises the API's 400 for more than a grant can have."""
-    scaled = int(amount * MICRO)
-    if scaled > UNLIMITED:
-        raise invalid(f"creditBenefits: {amount} credits at once are more than {UNLIMITED // MICRO}")
-    return scaled
-
-
-def _due(order: Order, of: Iterable[Segment], now: datetime) -> Iterator[Due]:
-    for segment in of:
-        if segment.months is None:
-            yield from _once(order, segment, now)
-            continue
-        for months in sorted({segment.months, 1}):
-            for span in calendar(order, segment, months).periods(now):
-                parts = segment.within(span)
-                if not parts or parts[0][1].start > now:
-                    continue
-                dated, part = parts[0]
-                end = span.end if order.end_date is None else min(span.end, order.end_date)
-                for place, benefit in enumerate(dated.benefits):
-                    if months == (1 if benefit.allocation_cadence == "monthly" else segment.months):
-                        yield Due(
-                            _key(order, segment, benefit, place, span.start), segment, dated, benefit,
-                            Span(part.start, end), False, _billing_date(order, segment, dated, part.start),
-                        )  # fmt: skip
-
-
-def _once(order: Order, segment: Segment, now: datetime) -> Iterator[Due]:
-    dated = segment.rows[0]
-    if segment.begins > now or not segment.is_first:
-        return
-    for place, benefit in enumerate(dated.benefits):
-        yield Due(
-            _key(order, segment, benefit, place, None), segment, dated, benefit,
-            Span(segment.begins, order.end_date or FAR), order.end_date is None,
-            _billing_date(order, segment, dated, segment.begins),
-        )  # fmt: skip
-
-
-def _key(order: Order, segment: Segment, benefit: CreditBenefit, place: int, start: datetime | None) -> str:
-    when = "once" if start is None else start.isoformat()
-    return f"order/{order.id}/{segment.thread}/{benefit.credits_currency_id}/{benefit.recipient}/{place}/{when}"
-
-
-def _billing_date(order: Order, segment: Segment, dated: Dated, start: datetime) -> datetime:
-    """The date of the invoice that asks for what begins at a moment; the moment itself where nothing is asked for."""
-    months = billing_months(order, segment)
-    is_paid = dated.pricing.charge_type != "usage" and dated.pricing.pricing_model != "PrepaidCredits"
-    if months is None:
-        return start if dated.pricing.in_advance else calendar(order, segment, 1).at(start).end
-    if not is_paid:
-        return start
-    span = calendar(order, segment, months).at(start)
-    if dated.pricing.in_advance:
-        return max(span.start, segment.begins)
-    return span.end if segment.ends is None else min(span.end, segment.ends)
-
-
 def _open(
     session: Session, order: Order, due: Due, key: str, amount: int, units: int, seat: OrderSeat | None, now: datetime
 ) -> None:
@@ -217,8 +148,8 @@ def _open(
 def _grant_seats(
     session: Session, order: Order, of: Sequence[Segment], seats: Sequence[OrderSeat], now: datetime
 ) -> None:
-    for due in _due(order, of, now):
-        if due.benefit.recipient == "organization" or due.span.end <= now:
+    for due in due_credits(order, of, now):
+        if due.is_shared or not due.is_running(now):
             continue
         for seat in seats:
             if seat.order_line_id == due.dated.row.order_line_id:
@@ -235,8 +166,20 @@ def _open_for(session: Session, order: Order, due: Due, seat: OrderSeat, now: da
     if any(row.status != "void" for row in before):
         return
     spent = sum(row.amount_micro - row.void_micro for row in before)
-    amount = micro(due.benefit.amount) - (0 if due.benefit.is_infinite_total else spent)
+    if due.granted and _has_grant(session, order, f"{due.before_key}/{seat.id}/"):
+        spent += due.granted
+    amount = due.amount - (0 if due.benefit.is_infinite_total else spent)
     _open(session, order, due, f"{stem}{len(before)}", max(amount, 0), 1, seat, now)
+
+
+def _has_grant(session: Session, order: Order, stem: str) -> bool:
+    query = (
+        select(CreditGrant.id)
+        .join(CreditGrantTotal, CreditGrantTotal.grant_id == CreditGrant.id)
+        .where(CreditGrant.order_id == order.id, CreditGrant.key.startswith(stem, autoescape=True))
+        .where(CreditGrantTotal.status != "void")
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def _burned(order: Order, of: Iterable[Segment], now: datetime) -> Iterator[Debit]:

@@ -54,7 +54,7 @@ def _follow(session: Session, order: Order, line: OrderLine, now: datetime) -> b
 def _change(session: Session, order: Order, line: OrderLine, sold: Iterable[Sold], now: datetime) -> bool:
     wanted = {thread_of(line, each, place): each for place, each in enumerate(sold)}
     held = {row.thread: row for row in current_rows(session, line, now) if row.opened_by != "amendment"}
-    amended = {row.thread for row in current_rows(session, line, now)} - set(held)
+    amended = {row.thread for row in current_rows(session, line, now)} - set(held) | ended_threads(session, line)
     changed = False
     for thread, row in held.items():
         each = wanted.get(thread)
@@ -70,6 +70,12 @@ def _change(session: Session, order: Order, line: OrderLine, sold: Iterable[Sold
             open_row(session, order, line, each, thread, begin, "catalog", place)
             changed = True
     return changed
+
+
+def ended_threads(session: Session, line: OrderLine) -> set[str]:
+    """The attributes of a line that amendments ended; they stay so."""
+    query = select(OrderAttribute).where(OrderAttribute.order_line_id == line.id, OrderAttribute.ended_by.is_not(None))
+    return {row.thread for row in session.scalars(query)}
 
 
 def current_rows(session: Session, line: OrderLine, now: datetime) -> list[OrderAttribute]:

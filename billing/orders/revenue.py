@@ -143,7 +143,7 @@ def _by_quantity(priced: _Priced, pricing: Pricing, point: SimplePricePoint) -> 
         return money | {"unit_price": point.unit_price * _CENTS}
     period = {
         "period": billing_months(priced.order, priced.segment) or 1,
-        "anchor_day": priced.order.billing_anchor or priced.order.start_date.day,
+        "anchor_day": priced.order.billing_anchor or priced.segment.start.day,
     }
     if pricing.pricing_model == "PerUnit":
         return money | period | {"unit_price": point.unit_price * _CENTS, "included": point.included_quantity}

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from billing.catalog.pricing import parse_pricing, stored
+from billing.catalog.pricing import CreditBenefit, parse_pricing, stored
 from billing.ids import new_id
 from billing.orders.overrides import Sold
 from billing.orders.periods import Calendar
-from billing.orders.threads import attributes_of, segments
+from billing.orders.threads import attributes_of, is_alike, segments
 from billing.tables.orders import Order, OrderAttribute, OrderLine
 
 PLACES: Final = 1000
@@ -32,13 +32,14 @@ def open_row(
     since: datetime,
     opened_by: str,
     place: int = LAST,
+    first_period: str | None = None,
 ) -> OrderAttribute:
     """What a line sells from a moment on, to the line's or the order's end."""
     row = OrderAttribute(
         id=new_id("oa"), order_id=order.id, order_line_id=line.id, customer_id=order.customer_id,
         product_id=line.product_id, product_attribute_id=sold.product_attribute_id, valid_from=since,
         valid_to=end_of(order, line), series=thread, opened_by=opened_by,
-        position=line.position * PLACES + min(place, LAST), **terms(sold),
+        position=line.position * PLACES + min(place, LAST), first_period=first_period, **terms(sold),
     )  # fmt: skip
     session.add(row)
     return row
@@ -54,6 +55,12 @@ def terms(sold: Sold) -> dict[str, Any]:
         "credit_benefits": [stored(each) for each in sold.credit_benefits],
         "quantity": sold.quantity,
     }
+
+
+def sold_in(row: OrderAttribute) -> Sold:
+    """What a row sells."""
+    benefits = tuple(CreditBenefit.model_validate(each) for each in row.credit_benefits)
+    return Sold(row.product_attribute_id, row.name, parse_pricing(row.pricing), benefits, row.quantity)
 
 
 def open_line(session: Session, order: Order, line: OrderLine, sold: Sequence[Sold], since: datetime, why: str) -> None:
@@ -82,13 +89,14 @@ def end_of(order: Order, line: OrderLine) -> datetime | None:
 def replace_row(
     session: Session, order: Order, line: OrderLine, row: OrderAttribute, sold: Sold, now: datetime, why: str
 ) -> OrderAttribute:
-    """Another price for what a row sells: from now on, or from the next period where the period's length changes.
+    """Another price for what a row sells: from now on, or from the next period where that is another kind of charge or
+    has another length.
 
     Rows that begin later than now are changed as they stand.
     """
     before = parse_pricing(row.pricing)
     since = now
-    if before.period_months != sold.pricing.period_months and before.period_months is not None:
+    if before.period_months is not None and not is_alike(before, sold.pricing):
         since = Calendar(_segment_start(session, order, row), before.period_months, order.billing_anchor).at(now).end
     if row.valid_from >= since:
         for column, value in terms(sold).items():

@@ -3,14 +3,15 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from billing.api.errors import invalid
-from billing.orders.reprice import current_rows
-from billing.orders.rows import close_row, open_row, thread_of
+from billing.orders.reprice import current_rows, ended_threads
+from billing.orders.rows import close_row, open_row, sold_in, thread_of
 from billing.orders.sold import sold_by
-from billing.tables.orders import Order
+from billing.orders.threads import AMENDMENT
+from billing.tables.orders import Order, OrderAttribute, OrderLine
 
 Status = Literal["draft", "active", "paused", "ended"]
 
@@ -49,23 +50,44 @@ def pause(session: Session, order: Order, now: datetime) -> None:
 
 
 def resume(session: Session, order: Order, now: datetime) -> None:
-    """Sell again, at what the catalog or the order's author says. Raises the API's 400 unless it is paused.
+    """Sell again, at what the catalog or the order's author says, and as it was amended. Raises the API's 400 unless it
+    is paused.
 
     A period that was charged already is not charged again.
     """
     if status_of(order, now) == "active":
         return
     _check(order, now, "paused", "resumed")
-    order.paused_at = None
+    paused_at, order.paused_at = order.paused_at, None
     order.updated_at = order.next_due = now
     order.version += 1
     session.flush()
     for line in order.lines:
-        for place, each in enumerate(sold_by(session, order, line)):
-            begin = max(now, line.start_date, order.start_date)
-            if line.end_date is None or begin < line.end_date:
-                open_row(session, order, line, each, thread_of(line, each, place), begin, "resume", place)
+        begin = max(now, line.start_date, order.start_date)
+        if line.end_date is None or begin < line.end_date:
+            kept = _reopen_amended(session, order, line, paused_at, begin) | ended_threads(session, line)
+            for place, each in enumerate(sold_by(session, order, line)):
+                thread = thread_of(line, each, place)
+                if thread not in kept:
+                    open_row(session, order, line, each, thread, begin, "resume", place)
     session.flush()
+
+
+def _reopen_amended(
+    session: Session, order: Order, line: OrderLine, paused_at: datetime | None, begin: datetime
+) -> set[str]:
+    """Sell on what amendments had made of a line when it was paused; the threads."""
+    query = select(OrderAttribute).where(
+        OrderAttribute.order_line_id == line.id,
+        OrderAttribute.opened_by == AMENDMENT,
+        OrderAttribute.valid_to == paused_at,
+    )
+    threads = set()
+    for row in session.scalars(query).all():
+        opened = open_row(session, order, line, sold_in(row), row.thread, begin, AMENDMENT)
+        opened.position = row.position
+        threads.add(row.thread)
+    return threads
 
 
 def end(session: Session, order: Order, at: datetime, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """The dated prices of an order, thread by thread: the rows that one attribute of one line has had, one after another.
 
-A thread is cut into segments wherever its billing period's length changes; each segment has its own calendar.
+A thread is cut into segments wherever the length of its billing period or the kind of charge changes; each segment has
+its own calendar.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,9 @@ from sqlalchemy.orm import Session
 from billing.catalog.pricing import CreditBenefit, Pricing, parse_pricing
 from billing.orders.periods import Calendar, Span
 from billing.tables.orders import Order, OrderAttribute
+
+AMENDMENT: Final = "amendment"
+"""Why a row begins, or has ended."""
 
 _OVERRIDES: Final = {"monthly": 1, "quarterly": 3, "semiAnnually": 6, "annual": 12}
 
@@ -34,18 +38,31 @@ class Dated:
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive rows of a thread that have the same billing period. months: None where it is charged once."""
+    """Consecutive rows of a thread that are charged alike. months: of its billing period; None: it is charged once.
+
+    before: the segment of the thread that it follows.
+    """
 
     thread: str
     rows: Sequence[Dated]
     months: int | None
     start: datetime
-    is_first: bool
+    before: "Segment | None" = None
 
     def within(self, span: Span) -> list[tuple[Dated, Span]]:
         """The rows that are in force within a span, each with the part of it in which it is."""
         parts = ((each, span.overlap(each.row.valid_from, each.row.valid_to)) for each in self.rows)
         return [(each, part) for each, part in parts if part is not None]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the thread begins with it."""
+        return self.before is None
+
+    @property
+    def is_amended(self) -> bool:
+        """Whether an amendment put it in the place of the one before it, whose rest was credited."""
+        return self.before is not None and self.rows[0].row.opened_by == AMENDMENT
 
     @property
     def begins(self) -> datetime:
@@ -67,11 +84,37 @@ def segments(order: Order, rows: Iterable[OrderAttribute]) -> list[Segment]:
     )
     for thread, of_thread in groupby(ordered, key=lambda row: row.thread):
         dated = [Dated(row, parse_pricing(row.pricing)) for row in of_thread]
-        parts = [list(part) for _, part in groupby(dated, key=lambda each: each.pricing.period_months)]
-        for place, part in enumerate(parts):
-            start = order.start_date if place == 0 else part[0].row.valid_from
-            found.append(Segment(thread, part, part[0].pricing.period_months, start, place == 0))
+        before: Segment | None = None
+        for part in _cut(dated):
+            start = order.start_date if before is None else part[0].row.valid_from
+            before = Segment(thread, part, part[0].pricing.period_months, start, before)
+            found.append(before)
     return found
+
+
+def _cut(dated: Sequence[Dated]) -> list[list[Dated]]:
+    parts: list[list[Dated]] = []
+    for each in dated:
+        if parts and _goes_on(parts[-1][-1], each):
+            parts[-1].append(each)
+        else:
+            parts.append([each])
+    return parts
+
+
+def _goes_on(one: Dated, other: Dated) -> bool:
+    """Whether the second row is charged in the periods of the first. A fee stays one where it becomes one by the seat,
+    unless an amendment makes it one.
+    """
+    if AMENDMENT in (one.row.opened_by, other.row.opened_by) and one.pricing.charge_type != other.pricing.charge_type:
+        return False
+    return is_alike(one.pricing, other.pricing)
+
+
+def is_alike(one: Pricing, other: Pricing) -> bool:
+    """Whether both are fees, or usage, of billing periods of the same length."""
+    is_usage = (one.charge_type == "usage", other.charge_type == "usage")
+    return one.period_months == other.period_months and is_usage[0] == is_usage[1]
 
 
 def attributes_of(session: Session, order: Order) -> list[OrderAttribute]:

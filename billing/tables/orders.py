@@ -90,6 +90,8 @@ class OrderAttribute(Base):
     series: Mapped[str | None]  # the same for all rows that follow one another; null: its id
     position: Mapped[int | None]  # among the attributes of its order, as they are shown
     opened_by: Mapped[str | None]  # activation, catalog, resume, amendment, plan: why it begins
+    first_period: Mapped[str | None]  # none, full: how the part of a period it begins in is charged; null: by the day
+    ended_by: Mapped[str | None]  # amendment: it stays ended, whatever the catalog says
 
     @property
     def thread(self) -> str:

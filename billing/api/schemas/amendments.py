@@ -24,7 +24,7 @@ class UpdateQuantity(_Intent):
 
 
 class UpdatePricing(_Intent):
-    """Another price from now on, of the same kind and billing period."""
+    """Another price from now on; one of another kind or billing period begins with periods of its own."""
 
     type: Literal["updatePricing"]
     order_line_attribute_id: Text
