@@ -19,7 +19,7 @@ from billing.api.app import OneSlashForm
 from billing.api.dates import at_or_after, at_or_before
 from billing.api.errors import ApiError, handle_errors, invalid, not_implemented, path
 from billing.api.guard import Guard
-from billing.api.requests import Shared, router
+from billing.api.requests import Shared, answer_by, router
 from billing.api.schemas.v1 import CheckUsage, Name, OldSignals, OldSignalsV2
 from billing.catalog.find import product_by_external_id
 from billing.context import Billing
@@ -59,7 +59,7 @@ def create_v1(
     app.state.billing = billing
     app.state.accept = accept
     app.state.largest_body = largest_body
-    app.include_router(routes)
+    answer_by(app, routes)
     handle_errors(app)
     app.add_middleware(OneSlashForm)
     app.add_middleware(Guard, prefix=PREFIX, gate=gate, limit=limit)
