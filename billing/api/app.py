@@ -6,29 +6,30 @@ from typing import Any, Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from billing.api.errors import ErrorResponse, handle_errors
+from billing.api.error_answers import handle_errors
+from billing.api.errors import ErrorResponse
 from billing.api.guard import Guard
+from billing.api.places import V2
 from billing.api.requests import answer_by
 from billing.api.routes import ROUTERS
 from billing.context import Billing
 from billing.keys.gate import Gate
 from billing.keys.rate import RateLimit
 
-PREFIX: Final = "/api/v2"
 TITLE: Final = "marginlake"
 
 _ERRORS: Final = (400, 403, 404, 409, 500, 501)
 
 
 def create_api(billing: Billing, gate: Gate | None = None, limit: RateLimit | None = None) -> FastAPI:
-    """The ASGI application, to be mounted at PREFIX. Without a gate everyone may do everything."""
+    """The ASGI application, to be mounted at V2. Without a gate everyone may do everything."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
     app.state.billing = billing
     app.openapi = document  # type: ignore[method-assign]
     answer_by(app, *ROUTERS)
     handle_errors(app)
     app.add_middleware(OneSlashForm)
-    app.add_middleware(Guard, prefix=PREFIX, gate=gate, limit=limit)
+    app.add_middleware(Guard, prefix=V2, gate=gate, limit=limit)
     return app
 
 
