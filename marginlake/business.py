@@ -2,24 +2,17 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI
-
-from billing.api.app import create_api
-from billing.api.v1 import create_v1
 from billing.context import Billing
 from billing.database import FILE, Database, url_in
 from billing.keys.gate import Gate, is_loopback
-from billing.keys.rate import RateLimit
 from billing.keys.store import list_keys
 from billing.metering.follow import catch_up
 from billing.metering.live import LiveMeter
 from billing.migrate import migrate
 from lake.connect import Lake
-from marginlake.config import MIB, Config, ConfigError
-from marginlake.metering import PATIENCE_SECONDS, Metering
-from marginlake.old_signals import accepting
+from marginlake.config import Config, ConfigError
+from marginlake.metering import PATIENCE_SECONDS
 from marginlake.storefront import payments_of, webhook_settings
-from receiver.intake import Intake
 
 
 def open_database(data_dir: Path, config: Config) -> Database:
@@ -83,18 +76,3 @@ def gate_of(billing: Billing, config: Config) -> Gate:
                 f"auth.anonymous: callers without a key are let in on loopback only, and receiver.{key} is {address}"
             )
     return Gate(billing.database, anonymous=anonymous, clock=billing.clock)
-
-
-def api_of(billing: Billing, gate: Gate, config: Config) -> FastAPI:
-    """The REST API behind the gate."""
-    per_minute = config.auth.requests_per_minute
-    return create_api(billing, gate, RateLimit(per_minute) if per_minute else None)
-
-
-def v1_of(billing: Billing, gate: Gate, config: Config, intake: Intake, metering: Metering) -> FastAPI:
-    """The first API behind the gate; its signals go in by the intake, and are debited like others."""
-    per_minute = config.auth.requests_per_minute
-    limit = RateLimit(per_minute) if per_minute else None
-    return create_v1(
-        billing, accepting(intake, metering.settle_now), gate, limit, largest_body=config.receiver.max_request_mib * MIB
-    )

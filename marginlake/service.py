@@ -20,17 +20,13 @@ from typing import Any
 import duckdb
 import polars as pl
 import structlog
-from starlette.routing import Mount
 
-from billing.api.app import PREFIX
-from billing.api.public import PUBLIC, create_public
-from billing.api.v1 import PREFIX as V1
 from lake.connect import Lake, first_line
 from lake.errors import LakeLockedError
 from marginlake.adoption import adopt, rules_in
 from marginlake.alert_settings import alert_settings
 from marginlake.alert_watch import AlertWatch
-from marginlake.business import api_of, gate_of, has_keys, open_billing, v1_of
+from marginlake.business import gate_of, has_keys, open_billing
 from marginlake.config import MIB, Config
 from marginlake.conveyor import Conveyor
 from marginlake.direct_costs import DirectCosts
@@ -40,6 +36,7 @@ from marginlake.metering import Metering
 from marginlake.metrics import ServiceMetrics
 from marginlake.orders_watch import OrdersWatch
 from marginlake.pipeline import Prepared
+from marginlake.rest import RestApis
 from marginlake.rules import Rules
 from marginlake.storefront import Storefront
 from marginlake.upkeep import Upkeep
@@ -124,6 +121,7 @@ class Service:
         )
         self.gate = gate_of(self.billing, config)
         self.orders = OrdersWatch(self.billing, self._earn_by)
+        self.rest = RestApis(self.billing, self.gate, config, self.intake, self.metering)
         self.storefront = Storefront(self.billing)
         self.alerts = AlertWatch(self.lake, data_dir, config, alerts, self.metrics)
         self._grpc = GrpcServer(
@@ -138,12 +136,7 @@ class Service:
             metrics=self.metrics.expose,
             authorize=self.gate.may_ingest,
             settle=self.metering.settle,
-            routes=[
-                Mount(PREFIX, api_of(self.billing, self.gate, config)),
-                Mount(V1, v1_of(self.billing, self.gate, config, self.intake, self.metering)),
-                Mount(PUBLIC, create_public(self.billing)),
-                *self.storefront.routes,
-            ],
+            routes=[*self.rest.routes, *self.storefront.routes],
         )
         self._http = HttpServer(app, config.receiver.http, grace=SERVER_GRACE_SECONDS)
         self._listening = threading.Event()
@@ -169,6 +162,7 @@ class Service:
         self.alerts.start()
         self.orders.start()
         self.storefront.start()
+        self.rest.start()
         addresses = (_with_port(self.config.receiver.grpc, grpc_port), _with_port(self.config.receiver.http, http_port))
         state = {
             "pid": os.getpid(),
@@ -206,6 +200,7 @@ class Service:
         servers.start()
         self._grpc.stop(SERVER_GRACE_SECONDS)
         servers.join(max(0.1, deadline - time.monotonic() - 4))
+        self.rest.stop()
         # What needs no draining ends meanwhile: each may be in the middle of something.
         others = [self.storefront.stop, self.alerts.stop, self.orders.stop, self.upkeep.stop, self._stop_metering]
         ending = [threading.Thread(target=stop, daemon=True) for stop in others]

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from receiver.decode_arrow import binary_array, concat, cut, take
+from receiver.decode_arrow import concat, cut, take
 
 _Ints = NDArray[np.int64]
 _Flags = NDArray[np.bool_]
@@ -30,7 +30,10 @@ class Values(NamedTuple):
     quoted: _Flags
 
 
-NO_VALUES: Final = Values(binary_array([]), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_))
+# Not by pyarrow.array, which loads pandas at its first use where there is one.
+NO_VALUES: Final = Values(
+    cut(b"", np.zeros(1, dtype=np.int64)), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_)
+)
 
 
 class Slices:

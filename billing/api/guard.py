@@ -6,7 +6,8 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from billing.api.errors import ErrorResponse, answer
+from billing.api.error_answers import answer
+from billing.api.errors import ErrorResponse
 from billing.audit import acting_as
 from billing.keys.gate import Gate
 from billing.keys.rate import RateLimit, Turn

@@ -4,14 +4,12 @@ from typing import Annotated
 
 from fastapi import FastAPI, Header, Query, Response
 
-from billing.api.errors import handle_errors
-from billing.api.requests import Shared, router
+from billing.api.error_answers import handle_errors
+from billing.api.requests import Shared, answer_by, router
 from billing.api.schemas.value_receipts import PublicReceipt
 from billing.context import Billing
 from billing.receipts.embed import shown_to
-from billing.receipts.show import PUBLIC, Shown
-
-__all__ = ["PUBLIC", "create_public"]
+from billing.receipts.show import Shown
 
 routes = router("public")
 
@@ -20,7 +18,7 @@ def create_public(billing: Billing) -> FastAPI:
     """The application; it asks nobody for a key."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.billing = billing
-    app.include_router(routes)
+    answer_by(app, routes)
     handle_errors(app)
     return app
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from billing.context import Billing
@@ -33,6 +33,14 @@ class _ExactRoute(APIRoute):
 def router(tag: str) -> APIRouter:
     """A router for one kind of resource. Paths are written without a slash at the end; both forms are served."""
     return APIRouter(tags=[tag], route_class=_ExactRoute, redirect_slashes=False)
+
+
+def answer_by(app: FastAPI, *routers: APIRouter) -> None:
+    """Let `app` answer by the routes of `routers` as they are: `include_router` makes each of them again, at the first
+    request, which waits for it, and looks through them twice at every request.
+    """
+    for each in routers:
+        app.router.routes.extend(each.routes)
 
 
 def _billing(request: Request) -> Billing:

@@ -17,9 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from billing.api.app import OneSlashForm
 from billing.api.dates import at_or_after, at_or_before
-from billing.api.errors import ApiError, handle_errors, invalid, path
+from billing.api.error_answers import handle_errors
+from billing.api.errors import ApiError, invalid, path
 from billing.api.guard import Guard
-from billing.api.requests import Shared, router
+from billing.api.places import V1
+from billing.api.requests import Shared, answer_by, router
 from billing.api.schemas.v1 import CheckUsage, Name, OldSignals, OldSignalsV2
 from billing.catalog.find import product_by_external_id
 from billing.context import Billing
@@ -31,8 +33,6 @@ from billing.signals.names import customers_of, products_of, texts_of_customer, 
 from billing.signals.traces import WantedTraces, list_traces, metadata_of, shown_trace
 from billing.signals.usage import list_usage
 from billing.units import json_number
-
-PREFIX: Final = "/api/v1"
 
 Accept = Callable[[bytes], Mapping[str, int]]
 """Takes the body of `POST /api/v2/signals/bulk`; returns the counts once all is durable. Raises ApiError."""
@@ -55,15 +55,15 @@ def create_v1(
     *,
     largest_body: int = 64 << 20,
 ) -> FastAPI:
-    """The ASGI application, to be mounted at PREFIX. `largest_body`: bytes of signals that one request may have."""
+    """The ASGI application, to be mounted at V1. `largest_body`: bytes of signals that one request may have."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.billing = billing
     app.state.accept = accept
     app.state.largest_body = largest_body
-    app.include_router(routes)
+    answer_by(app, routes)
     handle_errors(app)
     app.add_middleware(OneSlashForm)
-    app.add_middleware(Guard, prefix=PREFIX, gate=gate, limit=limit)
+    app.add_middleware(Guard, prefix=V1, gate=gate, limit=limit)
     app.add_middleware(_ErrorObjects)
     return app
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from billing.api.places import PUBLIC
 from billing.api.schemas.value_receipts import (
     PublicReceipt,
     ReceiptDetail,
@@ -15,9 +16,6 @@ from billing.api.schemas.value_receipts import (
 from billing.receipts.store import is_published
 from billing.tables.customers import Customer
 from billing.tables.receipts import ValueReceipt
-
-PUBLIC: Final = "/public"
-"""Where the routes without a key are mounted."""
 
 _SHARED: Final = (
     "id", "status", "public_url_token", "customer_id", "order_id", "product_id", "currency", "start_date", "end_date",

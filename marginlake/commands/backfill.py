@@ -1,4 +1,4 @@
-"""`marginlake backfill`: every job over a period, in order: archive, stated costs, prices, links, values, totals of days."""
+"""`marginlake backfill`: all jobs over a period in order: archive, stated costs, prices, links, values, days' totals."""
 
 import sys
 from contextlib import nullcontext
@@ -22,7 +22,7 @@ def backfill(
     to: To = None,
     dry_run: DryRun = False,
 ) -> int:
-    """Import the archive, count stated costs, reprice, relink, revalue, roll up. Interrupted, it goes on when run again."""
+    """Import the archive, count stated costs, reprice, relink, revalue, roll up. Interrupted, it goes on when run."""
     from lake.connect import Lake
     from marginlake.adoption import adopt, rules_in
     from marginlake.backfill import STEPS, State, alone

@@ -225,20 +225,16 @@ def _refuse_constant(name: str) -> None:
 
 
 def _is_deeper_than(content: object, levels: int) -> bool:
-    layer = [content] if type(content) in _NESTING else []
+    layer = _nesting([content])
     for _ in range(levels):
-        layer = [
-            inner
-            for value in layer
-            for inner in (value.values() if type(value) is dict else value)
-            if type(inner) in _NESTING
-        ]
+        layer = [inner for value in layer for inner in _nesting(value.values() if type(value) is dict else value)]
         if not layer:
             return False
-    return True
+    return bool(layer)
 
 
-_NESTING: Final = frozenset((dict, list))
+def _nesting(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if type(value) is dict or type(value) is list]
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from billing.api.app import PREFIX, create_api
+from billing.api.app import create_api
 from billing.api.guard import needed_scope
+from billing.api.places import V2
 from billing.keys.gate import Gate, bearer, is_loopback
 from billing.keys.rate import RateLimit
 from billing.keys.store import Scope, create_key, digest_of, revoke_key
@@ -206,7 +207,7 @@ def test_everyone_has_a_bucket_of_their_own(time: Monotonic):
 
 def test_the_description_of_the_api_is_for_everyone(guarded: TestClient):
     assert guarded.get("/openapi.json").status_code == 200
-    assert PREFIX == "/api/v2"
+    assert V2 == "/api/v2"
 
 
 def test_audit_rows_can_be_neither_changed_nor_removed(tmp_path: Path):

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+import billing
 from billing.database import BillingError, Database, url_in
-from billing.migrate import migrate
+from billing.migrate import migrate, newest
 from billing.tables import Base
 from tests.billing.postgres import new_database
 
@@ -53,6 +56,13 @@ def test_the_migrated_tables_are_the_declared_ones(empty: Database, tmp_path: Pa
 def test_migrating_again_changes_nothing(empty: Database):
     migrate(empty)
     migrate(empty)
+
+
+def test_the_newest_migration_is_the_one_that_alembic_ends_with():
+    config = Config()
+    config.set_main_option("script_location", str(Path(billing.__file__).parent / "migrations"))
+
+    assert newest() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_a_database_of_a_newer_version_is_left_alone(empty: Database):
