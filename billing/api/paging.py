@@ -24,7 +24,7 @@ class Page(BaseModel):
     offset: int
 
 
-def page(
+async def page(
     limit: Annotated[int, Query(ge=1, le=LARGEST_LIMIT)] = DEFAULT_LIMIT,
     offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> Page:

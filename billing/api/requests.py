@@ -43,7 +43,7 @@ def answer_by(app: FastAPI, *routers: APIRouter) -> None:
         app.router.routes.extend(each.routes)
 
 
-def _billing(request: Request) -> Billing:
+async def _billing(request: Request) -> Billing:  # async: it is no work for a thread
     return cast(Billing, request.app.state.billing)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from billing.ledger.book import GRANTS, TOTALS, WALLETS, pool_of, pools
@@ -14,6 +14,23 @@ from billing.tables.ledger import CreditCurrency
 
 ORGANIZATION: Final = "organization"
 SEAT: Final = "seat"
+
+
+_WALLETS: Final = (
+    select(
+        WALLETS.c.id, WALLETS.c.unfunded_micro, CreditCurrency.id.label("currency"), CreditCurrency.key,
+        CreditCurrency.name,
+    )
+    .join_from(WALLETS, CreditCurrency, CreditCurrency.id == WALLETS.c.currency_id)
+    .where(WALLETS.c.customer_id == bindparam("customer"))
+    .order_by(CreditCurrency.key)
+)  # fmt: skip
+_VALID: Final = pools(GRANTS.c.ends_at, GRANTS.c.rollover_micro, GRANTS.c.rollover_ends_at).where(
+    GRANTS.c.wallet_id.in_(bindparam("wallets", expanding=True)),
+    TOTALS.c.status == OPEN,
+    GRANTS.c.starts_at <= bindparam("at"),
+    or_(GRANTS.c.last_end.is_(None), GRANTS.c.last_end > bindparam("at")),
+)
 
 
 @dataclass(frozen=True)
@@ -62,25 +79,12 @@ def balances(session: Session, customer_id: str, at: datetime, *, allow_negative
     """
     session.flush()
     connection = session.connection()
-    wallets = connection.execute(
-        select(
-            WALLETS.c.id, WALLETS.c.unfunded_micro, CreditCurrency.id.label("currency"), CreditCurrency.key,
-            CreditCurrency.name,
-        )
-        .join_from(WALLETS, CreditCurrency, CreditCurrency.id == WALLETS.c.currency_id)
-        .where(WALLETS.c.customer_id == customer_id)
-        .order_by(CreditCurrency.key)
-    ).all()  # fmt: skip
+    wallets = connection.execute(_WALLETS, {"customer": customer_id}).all()
     if not wallets:
         return []
-    valid = pools(GRANTS.c.ends_at, GRANTS.c.rollover_micro, GRANTS.c.rollover_ends_at).where(
-        GRANTS.c.wallet_id.in_([wallet.id for wallet in wallets]),
-        TOTALS.c.status == OPEN,
-        GRANTS.c.starts_at <= at,
-        or_(GRANTS.c.last_end.is_(None), GRANTS.c.last_end > at),
-    )
     held: dict[tuple[str, str], list[GrantBalance]] = {}
-    found = [(pool_of(row), row[-3:]) for row in connection.execute(valid)]
+    valid = connection.execute(_VALID, {"wallets": [wallet.id for wallet in wallets], "at": at})
+    found = [(pool_of(row), row[-3:]) for row in valid]
     for pool, (ends_at, rollover, rollover_ends_at) in sorted(found, key=lambda each: each[0].order):
         recipient = ORGANIZATION if pool.seat is None else SEAT
         balance = _of_grant(pool, at, ends_at, rollover, rollover_ends_at)

@@ -1,4 +1,4 @@
-"""`marginlake backfill`: all jobs over a period in order: archive, stated costs, prices, links, values, days' totals."""
+"""`marginlake backfill`: all jobs over a period in order: archive, stated costs, prices, links, values, totals."""
 
 import sys
 from contextlib import nullcontext

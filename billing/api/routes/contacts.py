@@ -1,6 +1,6 @@
 """`/contacts`: people of customers whom invoices go to."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends
@@ -34,15 +34,15 @@ def create_contact(billing: Shared, body: ContactCreate) -> Contact:
     return billing.database.write(lambda session: Contact.model_validate(contacts.create(session, body, now)))
 
 
-def _by_id(contact_id: str) -> Find:
+async def _by_id(contact_id: str) -> Find:
     return lambda session: contacts.contact_by_id(session, contact_id)
 
 
-def _by_external_id(external_id: str) -> Find:
+async def _by_external_id(external_id: str) -> Find:
     return lambda session: contacts.contact_by_external_id(session, external_id)
 
 
-def _one(path: str, who: Callable[[str], Find]) -> None:
+def _one(path: str, who: Callable[[str], Awaitable[Find]]) -> None:
     @routes.get(path, response_model_exclude_none=True)
     def get_contact(billing: Shared, find: Annotated[Find, Depends(who)]) -> Contact:
         """A contact."""

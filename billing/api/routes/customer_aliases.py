@@ -1,13 +1,12 @@
 """`/customers/…/aliases`: other external ids of a customer."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.api.customer_paths import TWINS, Find
+from billing.api.customer_paths import TWINS, Find, Who
 from billing.api.errors import not_found
 from billing.api.model import EmptyResponse
 from billing.api.paging import Listed, Paged, listed
@@ -20,7 +19,7 @@ from billing.tables import customers as tables
 routes = router("customer aliases")
 
 
-def _below(path: str, who: Callable[[str], Find]) -> None:
+def _below(path: str, who: Who) -> None:
     @routes.get(f"{path}/aliases", response_model_exclude_none=True)
     def list_customer_aliases(billing: Shared, part: Paged, find: Annotated[Find, Depends(who)]) -> Listed[Alias]:
         """The customer's aliases, the oldest first."""

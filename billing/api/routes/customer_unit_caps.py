@@ -1,12 +1,11 @@
 """`/customers/…/customer-units/…/cap`: the most that a unit and those below it may spend in a month."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Query
 from sqlalchemy.orm import Session
 
-from billing.api.customer_paths import TWINS, Find
+from billing.api.customer_paths import TWINS, Find, Who
 from billing.api.errors import conflict, not_found
 from billing.api.requests import Shared, router
 from billing.api.schemas.customer_units import Cap, CapEnded, CapPolicy, CapSet, CurrentPeriod, Window
@@ -24,7 +23,7 @@ routes = router("customer unit caps")
 Currency = Annotated[str | None, Query(alias="creditsCurrencyId")]
 
 
-def _below(path: str, who: Callable[[str], Find]) -> None:
+def _below(path: str, who: Who) -> None:
     cap_path = f"{path}/customer-units/{{unit_id:path}}/cap"
 
     @routes.get(cap_path, response_model_exclude_none=True)

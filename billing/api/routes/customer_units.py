@@ -1,13 +1,12 @@
 """`/customers/…/customer-units`: the parts of a customer that spend on their own account."""
 
-from collections.abc import Callable
 from typing import Annotated, Literal, cast
 
 from fastapi import Depends, Query
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.api.customer_paths import TWINS, Find
+from billing.api.customer_paths import TWINS, Find, Who
 from billing.api.paging import Listed, Paged, listed
 from billing.api.requests import Shared, router
 from billing.api.schemas.customer_units import Unit, UnitCreate, UnitUpdate
@@ -17,7 +16,7 @@ from billing.tables.customers import CustomerUnit
 routes = router("customer units")
 
 
-def _below(path: str, who: Callable[[str], Find]) -> None:
+def _below(path: str, who: Who) -> None:
     whole = f"{path}/customer-units"
     one = f"{whole}/{{unit_id:path}}"
 

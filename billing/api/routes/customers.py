@@ -2,14 +2,13 @@
 slashes.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from billing.api.customer_paths import TWINS, Find
+from billing.api.customer_paths import TWINS, Find, Who
 from billing.api.dates import at_or_after, at_or_before
 from billing.api.model import EmptyResponse
 from billing.api.paging import Listed, Paged, listed
@@ -58,7 +57,7 @@ def create_customer(billing: Shared, body: CustomerCreate) -> Customer:
     return billing.database.write(lambda session: shown_customer(changes.create(session, body, now)))
 
 
-def _below(path: str, who: Callable[[str], Find]) -> None:
+def _below(path: str, who: Who) -> None:
     @routes.get(path, response_model_exclude_none=True)
     def get_customer(billing: Shared, find: Annotated[Find, Depends(who)]) -> Customer:
         """A customer."""
