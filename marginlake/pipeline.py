@@ -64,26 +64,51 @@ def prepare(records: Sequence[Record], rules: Rules) -> Prepared:
     """Turn records into frames; pure. Bad payloads, spans and signals are rows of `rejected`: nothing is dropped."""
     traces = [record for record in records if record.kind is Kind.TRACES]
     rest = [record for record in records if record.kind is Kind.SIGNALS]
-    payloads = [(record.payload, record.received_ns) for record in traces]
-    decoded = decode_traces(payloads, rules.wanted, capture_content=rules.capture_content)
-    spans, events = without_nul(decoded.spans, _OWN_WORDS), without_nul(decoded.events)
-    read = [_read_spans(version, events, payloads, rules) for version in _versions(spans)]
+    if not rest:
+        return _of_traces(traces, rules)
+    of_traces = _of_traces(traces, rules) if traces else _without_traces(rules)
     rest_signals, unreadable = map(
         without_nul, signals_from_rest([(record.payload, record.received_ns) for record in rest])
     )
-    refused = [_refusals(without_nul(decoded.rejected), "span", traces), _refusals(unreadable, "signal", rest)]
-    refused += [_refusals(part.nameless, "signal", traces) for part in read]
-    signals = [part.signals for part in read] + [rest_signals.with_columns(_NO_HASH)]
+    return replace(
+        of_traces,
+        signals=pl.concat([of_traces.signals, _signal_rows(rest_signals.with_columns(_NO_HASH))]),
+        rejected=pl.concat([of_traces.rejected, _refusals(unreadable, "signal", rest)]),
+        payload_bytes=sum(len(record.payload) for record in records),
+    )
+
+
+def _of_traces(records: Sequence[Record], rules: Rules) -> Prepared:
+    payloads = [(record.payload, record.received_ns) for record in records]
+    decoded = decode_traces(payloads, rules.wanted, capture_content=rules.capture_content)
+    spans, events = without_nul(decoded.spans, _OWN_WORDS), without_nul(decoded.events)
+    read = [_read_spans(version, events, payloads, rules) for version in _versions(spans)]
+    refused = [_refusals(without_nul(decoded.rejected), "span", records)]
+    refused += [_refusals(part.nameless, "signal", records) for part in read]
     return Prepared(
         spans=_span_rows(own_identity(spans, rules.identity)),
         calls=rules.price_again.price(pl.concat([part.calls for part in read]), rules.catalog),
-        signals=pl.concat(
-            [part.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items()) for part in signals]
-        ),
+        signals=pl.concat([_signal_rows(part.signals) for part in read]),
         unmapped=pl.concat([part.unmapped for part in read]),
         rejected=pl.concat(refused),
         payload_bytes=sum(len(record.payload) for record in records),
     )
+
+
+def _without_traces(rules: Rules) -> Prepared:
+    """`_of_traces` of nothing, which takes as long as that of a thousand spans: made once for the rules in use."""
+    global _nothing
+    known = _nothing
+    if known is None or known[0] is not rules:
+        known = _nothing = (rules, _of_traces([], rules))
+    return known[1]
+
+
+_nothing: tuple[Rules, Prepared] | None = None
+
+
+def _signal_rows(signals: pl.DataFrame) -> pl.DataFrame:
+    return signals.select(pl.col(name).cast(dtype) for name, dtype in _SIGNALS.items())
 
 
 def without_nul(frame: pl.DataFrame, safe: Collection[str] = ()) -> pl.DataFrame:

@@ -6,9 +6,9 @@ may be full. It is a lower bound: reversals give nothing back to it until then.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from billing.api.schemas.customer_units import ReachedCap, Window
@@ -44,6 +44,11 @@ class Reached(NamedTuple):
     used_micro: int
 
 
+_CAPPED: Final = select(CustomerUnitCap.customer_id).where(
+    CustomerUnitCap.customer_id.in_(bindparam("customers", expanding=True))
+)
+
+
 def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) -> list[Reached]:
     """The caps that are full after these debits (which are in the ledger already), each once in its period.
 
@@ -51,7 +56,7 @@ def caps_crossed(session: Session, debits: Sequence[Spending], now: datetime) ->
     """
     session.flush()
     named = {each.customer_id for each in debits}
-    capped = set(session.scalars(select(CustomerUnitCap.customer_id).where(CustomerUnitCap.customer_id.in_(named))))
+    capped = set(session.connection().scalars(_CAPPED, {"customers": sorted(named)}))
     reached = [
         found
         for customer_id in sorted(capped)

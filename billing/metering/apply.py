@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
@@ -70,8 +70,11 @@ def _note_refusals(session: Session, matched: Matched, now: datetime) -> None:
         session.connection().execute(delete(table).where(table.c.signal_id.in_(names)))
 
 
+_A_REFUSAL: Final = select(MeteringRefusal.signal_id).limit(1)
+
+
 def _has_refusals(session: Session) -> bool:
-    return session.execute(select(MeteringRefusal.signal_id).limit(1)).first() is not None
+    return session.connection().execute(_A_REFUSAL).first() is not None
 
 
 def _refusal_row(refusal: Refusal, now: datetime) -> dict[str, Any]:

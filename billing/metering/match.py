@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import BindParameter, Row, bindparam, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from billing.ledger.book import chunks
@@ -26,6 +26,9 @@ from billing.tables.orders import Order, OrderAttribute
 
 _DISPLAY_ID: Final = re.compile(r"cus_[0-9a-f]{24}")
 
+_NAMES: Final[BindParameter[list[str]]] = bindparam("names", expanding=True)
+# Made once: to put a query together takes as long as to run it, and these are asked for each request's signals.
+
 _PRICES: Final = (
     select(
         OrderAttribute.id,
@@ -41,7 +44,23 @@ _PRICES: Final = (
         Order.paused_at,
     )
     .join(Order, Order.id == OrderAttribute.order_id)
-    .where(OrderAttribute.pricing_type.in_(CREDIT_TYPES), Order.creation_state == "active", Order.deleted_at.is_(None))
+    .where(
+        OrderAttribute.pricing_type.in_(CREDIT_TYPES),
+        Order.creation_state == "active",
+        Order.deleted_at.is_(None),
+        OrderAttribute.customer_id.in_(_NAMES),
+    )
+    .order_by(Order.start_date.desc(), Order.id.desc(), OrderAttribute.valid_from.desc(), OrderAttribute.id.desc())
+)
+
+_CUSTOMERS: Final = union_all(  # type: ignore[var-annotated]
+    select(literal(0).label("rank"), Customer.id, Customer.id).where(Customer.id.in_(_NAMES)),
+    select(literal(1), CustomerAlias.alias, CustomerAlias.customer_id).where(CustomerAlias.alias.in_(_NAMES)),
+    select(literal(2), Customer.external_id, Customer.id).where(Customer.external_id.in_(_NAMES)),
+).order_by("rank")
+
+_PRODUCTS: Final = select(Product.id, Product.external_id).where(
+    or_(Product.id.in_(_NAMES), Product.external_id.in_(_NAMES))
 )
 
 
@@ -69,6 +88,7 @@ def match(session: Session, uses: Sequence[Use]) -> Matched:
 
     Of several orders whose price is for a signal the one that began last counts.
     """
+    session.flush()
     matched = Matched()
     customers = customers_of(session, {use.customer for use in uses if use.customer})
     matched.strangers = sorted({use.customer for use in uses if use.customer and use.customer not in customers} - {""})
@@ -105,11 +125,8 @@ def customers_of(session: Session, names: Iterable[str]) -> dict[str, str]:
     """The customers' ids by the names that they go by: external id, alias, display id, in this order."""
     found: dict[str, str] = {}
     for some in chunks(sorted(names)):
-        of_display = select(Customer.id, Customer.id).where(Customer.id.in_(some))
-        of_alias = select(CustomerAlias.alias, CustomerAlias.customer_id).where(CustomerAlias.alias.in_(some))
-        of_external = select(Customer.external_id, Customer.id).where(Customer.external_id.in_(some))
-        for query in (of_display, of_alias, of_external):
-            found |= {row[0]: row[1] for row in session.execute(query) if row[0] is not None}
+        # the last one counts: our own ids are what a name means only where nobody uses it as theirs
+        found |= {row[1]: row[2] for row in session.connection().execute(_CUSTOMERS, {"names": some})}
     return found
 
 
@@ -117,8 +134,7 @@ def products_of(session: Session, names: Iterable[str]) -> dict[str, str]:
     """The products' ids by external id or display id."""
     found: dict[str, str] = {}
     for some in chunks(sorted(names)):
-        query = select(Product.id, Product.external_id).where(or_(Product.id.in_(some), Product.external_id.in_(some)))
-        for product_id, external_id in session.execute(query):
+        for product_id, external_id in session.connection().execute(_PRODUCTS, {"names": some}):
             found.setdefault(product_id, product_id)
             if external_id is not None:
                 found[external_id] = product_id
@@ -150,10 +166,7 @@ def _offers(session: Session, customers: Iterable[str]) -> dict[_Key, list[_Offe
     """The prices in credits of these customers' orders, those of the order that began last first."""
     found: dict[_Key, list[_Offer]] = {}
     for some in chunks(sorted(customers)):
-        query = _PRICES.where(OrderAttribute.customer_id.in_(some)).order_by(
-            Order.start_date.desc(), Order.id.desc(), OrderAttribute.valid_from.desc(), OrderAttribute.id.desc()
-        )
-        for row in session.execute(query):
+        for row in session.connection().execute(_PRICES, {"names": some}):
             key = (row.customer_id, row.product_id, row.event_name)
             price = credit_price(row.pricing)
             if price.credits_currency_id is not None:
