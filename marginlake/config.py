@@ -153,6 +153,18 @@ class AuthConfig(_Section):
     requests_per_minute: Annotated[int, Field(ge=0)] = 6000
 
 
+class XeroConfig(_Section):
+    """A custom connection of Xero, and how things are called in its books: see `billing.xero.sent.XeroSettings`."""
+
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    default_account: str = "200"
+    accounts: dict[str, str] = {}
+    zero_tax_type: str = "NONE"
+    tax_types: dict[str, str] = {}
+    payment_account: str | None = None
+
+
 class BillingConfig(_Section):
     """The business database (null: SQLite in the data directory) and where browsers reach this service.
 
@@ -168,6 +180,7 @@ class BillingConfig(_Section):
     stripe_signing_secret: SecretStr | None = None
     webhooks_to_private: bool = False
     webhook_seconds: Annotated[float, Field(gt=0, le=60)] = 10
+    xero: XeroConfig = XeroConfig()
 
 
 class LakeConfig(_Section):

@@ -4,7 +4,7 @@ It may be stopped anywhere and run again: what Xero took and we did not note is 
 key, which changes nothing there. One invoice that Xero refuses holds up no other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -48,6 +48,28 @@ def export_invoices(billing: Billing, client: XeroClient, settings: XeroSettings
     return Exported(sent, voided, paid, failed)
 
 
+@dataclass(frozen=True)
+class Due:
+    """What an export would send: numbers of invoices, and how many payments; those of the invoices of this run too."""
+
+    invoices: Sequence[str]
+    voided: Sequence[str]
+    payments: int
+
+
+def due(billing: Billing, settings: XeroSettings) -> Due:
+    """What there is to send. Changes nothing, and does not ask Xero, which may refuse some of it."""
+    invoices, voids = _to_send(billing), _to_void(billing)
+    payments = _to_pay(billing, invoices) if settings.payment_account else []
+    with billing.database.read() as session:
+        numbers = {row.id: row.number for row in session.execute(select(Invoice.id, Invoice.number))}
+    return Due([_named(numbers, each) for each in invoices], [_named(numbers, each) for each in voids], len(payments))
+
+
+def _named(numbers: Mapping[str, object], invoice_id: str) -> str:
+    return str(numbers[invoice_id] or invoice_id)
+
+
 def _tried(failed: list[tuple[str, str]], invoice_id: str, step: Callable[[], None]) -> int:
     try:
         step()
@@ -80,16 +102,16 @@ def _to_void(billing: Billing) -> list[str]:
         return list(session.scalars(query))
 
 
-def _to_pay(billing: Billing) -> list[tuple[str, str, int]]:
+def _to_pay(billing: Billing, about_to_be_sent: Sequence[str] = ()) -> list[tuple[str, str, int]]:
+    sent = select(XeroInvoice.invoice_id).where(XeroInvoice.status == "AUTHORISED")
     total = func.sum(PaymentAllocation.amount)
     known = and_(
         XeroPayment.payment_id == PaymentAllocation.payment_id, XeroPayment.invoice_id == PaymentAllocation.invoice_id
     )
     query = (
         select(PaymentAllocation.payment_id, PaymentAllocation.invoice_id, total)
-        .join(XeroInvoice, XeroInvoice.invoice_id == PaymentAllocation.invoice_id)
         .outerjoin(XeroPayment, known)
-        .where(XeroInvoice.status == "AUTHORISED")
+        .where(or_(PaymentAllocation.invoice_id.in_(sent), PaymentAllocation.invoice_id.in_(about_to_be_sent)))
         .group_by(PaymentAllocation.payment_id, PaymentAllocation.invoice_id, XeroPayment.amount)
         .having(or_(XeroPayment.amount.is_(None), total > XeroPayment.amount))
         .order_by(PaymentAllocation.payment_id, PaymentAllocation.invoice_id)
