@@ -59,6 +59,7 @@ def test_steps_that_every_landing_does_are_left_out_only_where_the_run_made_ever
 ) -> None:
     made = cli("backfill", "--data", lost).out.splitlines()
     assert made[1:-1] == [
+        "stated costs: done as it landed, there was nothing before",
         "reprice: done as it landed, there was nothing before",
         "relink: done as it landed, there was nothing before",
         "revalue: done as it landed, there was nothing before",
@@ -82,7 +83,7 @@ def test_a_run_that_was_killed_at_once_still_knows_that_there_was_nothing(
     monkeypatch.setattr(backfill, "STEPS", steps)
     out = cli("backfill", "--data", lost).out.splitlines()
     assert " 0 new spans, 0 new signals, 0 known" in out[0]
-    assert out[1] == "reprice: done as it landed, there was nothing before"
+    assert out[1:3] == [f"{step}: done as it landed, there was nothing before" for step in ("stated costs", "reprice")]
 
 
 def test_a_dry_run_changes_nothing(cli: Cli, live: tuple[Path, Tables], tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def test_a_missing_tokenizer_is_told_from_missing_text() -> None:
         {
             "usage_note": ["tokenizer_missing=o200k_base", None, "tokenizer_missing=o200k_base"],
             "rate_note": ["no usage", "no usage", "failed call"],
+            "status": ["unpriced", "unpriced", "priced"],
         }
     )
     assert say_what_is_missing(priced)["rate_note"].to_list() == [
