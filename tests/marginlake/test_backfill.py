@@ -67,7 +67,7 @@ def test_steps_that_every_landing_does_are_left_out_only_where_the_run_made_ever
     assert made[-1].startswith("rollup: ")
     shutil.copytree(live[0], tmp_path / "other")
     beside = cli("backfill", "--data", tmp_path / "other").out.splitlines()
-    assert beside[2] == "relink: 0 costs, 0 cost_links, 0 event_margins, 0 spans, 0 signals changed"
+    assert beside[3] == "relink: 0 costs, 0 cost_links, 0 event_margins, 0 spans, 0 signals changed"
 
 
 def test_a_run_that_was_killed_at_once_still_knows_that_there_was_nothing(
