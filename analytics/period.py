@@ -1,6 +1,6 @@
 """A stretch of time, and how to walk through its calls in pieces that fit in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -65,6 +65,22 @@ def windows(read: Callable[[str], pl.DataFrame], period: Period, size: int, of: 
     if calls:
         found.append(_window(begun or moment(first), moment(last), period, calls))
     return found
+
+
+def one_by_one(
+    found: Sequence[Window], progress: Callable[[int, int], None], stop: Callable[[], bool]
+) -> Iterator[Period]:
+    """The periods of windows, each once the work on the one before is done, of which `progress(done, total)` is told.
+
+    Ends early when `stop` says so.
+    """
+    done, total = 0, sum(window.calls for window in found)
+    for window in found:
+        if stop():
+            return
+        yield window.period
+        done += window.calls
+        progress(done, total)
 
 
 def microseconds(at: datetime) -> int:

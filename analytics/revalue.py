@@ -10,7 +10,7 @@ import polars as pl
 
 from analytics.event_rules import EventRules
 from analytics.frames import EVENT_MARGINS, conform
-from analytics.period import Period, Window, microseconds, moment, windows
+from analytics.period import Period, Window, microseconds, moment, one_by_one, windows
 from analytics.value import event_values
 from lake.commit import Transaction
 from lake.connect import Lake
@@ -74,14 +74,11 @@ def _walk(
     progress: Callable[[int, int], None],
     stop: Callable[[], bool],
 ) -> Revalued:
-    changes, done, total = Revalued(), 0, sum(window.calls for window in found)
-    for window in found:
-        if stop():
-            return changes + Revalued(finished=False)
-        changes += run(partial(_revalue, period=window.period, rules=rules, source=source))
-        done += window.calls
-        progress(done, total)
-    return changes
+    changes, walked = Revalued(), 0
+    for period in one_by_one(found, progress, stop):
+        changes += run(partial(_revalue, period=period, rules=rules, source=source))
+        walked += 1
+    return changes + Revalued(finished=walked == len(found))
 
 
 def _revalue(tx: Transaction, period: Period, rules: EventRules, source: str | None) -> Revalued:

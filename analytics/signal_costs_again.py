@@ -13,7 +13,7 @@ import polars as pl
 from analytics.component import Pricer, Seeds, load_component
 from analytics.event_rules import EventRules
 from analytics.frames import SPAN_KEY
-from analytics.period import Period, windows
+from analytics.period import Period, one_by_one, windows
 from analytics.recompute import GONE_COSTS, Changes, nothing_fresh, recompute
 from analytics.signal_cost_keys import cost_keys
 from analytics.signal_costs import SignalCosts, signal_costs
@@ -44,19 +44,11 @@ def count_stated_costs(
     `progress(done, total)` counts events. Returns what was (or, in a dry run, would be) written.
     """
     found = windows(lake.read, period or Period(), CHUNK, "signals")
-    done, total, changes = 0, sum(window.calls for window in found), Changes()
-    for window in found:
-        if stop():
-            break
-        work = partial(_count, period=window.period, rules=rules, price=price)
-        if dry_run:
-            with lake.reading() as tx:
-                changes += work(tx)
-        else:
-            changes += lake.run(work)
-        done += window.calls
-        progress(done, total)
-    return changes
+    steps = (partial(_count, period=each, rules=rules, price=price) for each in one_by_one(found, progress, stop))
+    if not dry_run:
+        return sum((lake.run(step) for step in steps), Changes())
+    with lake.reading() as tx:  # rolled back: a later step sees what an earlier one would have written
+        return sum((step(tx) for step in steps), Changes())
 
 
 def _count(tx: Transaction, period: Period, rules: EventRules, price: Pricer) -> Changes:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -142,10 +143,8 @@ class LiveMeter:
             done.set_result(None)
 
     def _try(self, uses: Sequence[Use]) -> bool:
-        def debits(session: Session) -> None:
-            meter(session, uses, self._clock())
-
-        if not attempt(lambda: self._database.write(debits), "signals could not be debited, will try again"):
+        debits = partial(self._database.write, lambda session: meter(session, uses, self._clock()))
+        if not attempt(debits, "signals could not be debited, will try again"):
             return False
         if len(self._debited) > MOST_REMEMBERED:
             self._debited.clear()

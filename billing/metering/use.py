@@ -94,14 +94,14 @@ def quantity_of(value: object) -> Decimal | None:
 
 def use_of(said: Mapping[str, Any]) -> Use:
     """A signal as the receiver journals it (`receiver.signals.rest`): the same reading as the lake's of it."""
-    data = said["data"]
+    data = said.get("data")
     if data is not None and "paid" in data:  # addressed to us
         data = {name: value for name, value in data.items() if name != "paid"}
     return Use(
         signal_id=said["signal_id"],
         event_name=said["event_name"],
-        customer=said["customer_id"],
-        product=said["product_id"],
+        customer=said.get("customer_id"),
+        product=said.get("product_id"),
         occurred_at=datetime.fromisoformat(said["occurred_at"]),
         quantity=quantity_of(None if data is None else data.get("quantity")),
         data=data,

@@ -153,7 +153,6 @@ class Deliverer:
         self._under_way: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="webhook")
-        self._started = 0
         self._pruned_at: datetime | None = None
 
     def start(self) -> None:
@@ -171,14 +170,14 @@ class Deliverer:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            self._started = 0
-            attempt(self._turn, "webhook delivery failed; it is tried again")
-            if not self._started:
+            if not attempt(self._turn, "webhook delivery failed; it is tried again"):
                 self._wake.wait(_POLL_SECONDS)
 
     def _turn(self) -> None:
-        self._started = self._start_due()
+        started = self._start_due()
         self._prune()
+        if not started:
+            self._wake.wait(_POLL_SECONDS)
 
     def _start_due(self) -> int:
         with self._lock:

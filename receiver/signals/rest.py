@@ -40,7 +40,7 @@ Text = Annotated[str, StringConstraints(strict=True, min_length=1)]
 
 @dataclass(slots=True)
 class NormalSignal:
-    """One signal ready for the journal: its id, its JSON object, and whether its id follows from a key of the sender's.
+    """One signal ready for the journal: its id and its JSON object.
 
     The object (`record` is its text, `content` what is in it, numbers as int or Decimal) has signal_id, event_name,
     customer_id, product_id|null, occurred_at (RFC 3339, UTC), data|null, idempotency_key|null, and customer_unit
@@ -50,7 +50,11 @@ class NormalSignal:
     signal_id: str
     record: bytes
     content: Mapping[str, Any]
-    has_key: bool
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the id follows from a key of the sender's."""
+        return self.content["idempotency_key"] is not None
 
 
 class _Part(BaseModel):
@@ -203,7 +207,7 @@ def _normalize(signal: Signal, signal_id: str, received: str) -> NormalSignal:
     except (TypeError, UnicodeEncodeError) as error:
         # JSON's escapes can spell half a surrogate pair, which no text is.
         raise Malformed(f"the body holds text that is not Unicode: {error}") from error
-    return NormalSignal(signal_id, record, content, bool(signal.idempotency_key))
+    return NormalSignal(signal_id, record, content)
 
 
 def _rfc3339(moment: datetime) -> str:
